@@ -1,0 +1,172 @@
+"""Image sets in IDX format, and the MNIST that ships with the package.
+
+IDX (LeCun): two zero bytes, a type byte, the number of dimensions, each
+dimension as a big-endian 32-bit integer, then the values, row by row.
+"""
+import gzip
+import hashlib
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from npgm.errors import DataError, InputError
+
+MNIST = Path(__file__).parent / "mnist"
+UNSIGNED_BYTE = 0x08
+LARGEST_FILE = 2 ** 31      # bytes of values; MNIST's largest has 47 million
+CHUNK = 2 ** 20             # bytes read at a time
+
+FILES = {
+    "train_images": "train-images-idx3-ubyte",
+    "train_labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
+}
+
+# Of the uncompressed files, equal to those of the official distribution.
+MNIST_SHA256 = {
+    "train_images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train_labels": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "test_images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "test_labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images as rows of floats in [0, 1], labels as integers from 0.
+
+    x_*: (N, D) floats; y_*: (N,) int64; shape: (height, width), D = height *
+    width; classes: one more than the largest label; checksum: SHA-256 over the
+    four files' contents.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_validation: np.ndarray
+    y_validation: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    shape: tuple
+    classes: int
+    checksum: str
+
+
+def load_dataset(folder=None, dtype="float32"):
+    """The four IDX files of a folder, gzip or plain; without one, MNIST.
+
+    The first five sixths of the training file train (MNIST: 50,000, as in the
+    paper), the rest validate (10,000). Pixels are value / 255 in dtype. Raises
+    DataError, naming the file and its fault, if one is missing or damaged.
+    """
+    if dtype not in ("float32", "float64"):
+        raise InputError(f"dtype {dtype!r}: choose float32 or float64")
+    paths = {part: _find(Path(folder or MNIST), name) for part, name in FILES.items()}
+    content = {part: read_idx(path, dimensions=3 if "images" in part else 1)
+               for part, path in paths.items()}
+    sums = {part: hashlib.sha256(raw).hexdigest() for part, (raw, _) in content.items()}
+    for part, path in paths.items():
+        if folder is None and sums[part] != MNIST_SHA256[part]:
+            raise DataError(f"{path} is not the MNIST that npgm ships (its SHA-256 "
+                            f"is {sums[part][:16]}...): reinstall npgm")
+    values = {part: array for part, (_, array) in content.items()}
+    _check_agreement(paths, values)
+
+    count = len(values["train_images"])
+    first = count - count // 6
+
+    def pixels(images):
+        x = np.empty((len(images), math.prod(images.shape[1:])), dtype)
+        return np.divide(images.reshape(x.shape), 255, out=x, dtype=dtype)
+
+    x, y = values["train_images"], values["train_labels"].astype(np.int64)
+    return Dataset(
+        x_train=pixels(x[:first]), y_train=y[:first],
+        x_validation=pixels(x[first:]), y_validation=y[first:],
+        x_test=pixels(values["test_images"]),
+        y_test=values["test_labels"].astype(np.int64),
+        shape=x.shape[1:], classes=int(y.max()) + 1,
+        checksum=hashlib.sha256("".join(sums.values()).encode()).hexdigest())
+
+
+def read_idx(path, dimensions):
+    """(bytes of the whole file, its values as a read-only uint8 array).
+
+    Reads gzip or plain, in pieces, and never more than the header promises:
+    a lying header costs no memory. Raises DataError.
+    """
+    opener = gzip.open if _is_gzip(path) else open
+    try:
+        with opener(path, "rb") as file:
+            header = file.read(4 + 4 * dimensions)
+            shape = _parse_header(path, header, dimensions)
+            size = math.prod(shape)
+            pieces, missing = [header], size + 1      # one more, to see its end
+            while missing and (piece := file.read(min(CHUNK, missing))):
+                pieces.append(piece)
+                missing -= len(piece)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}: replace it") from error
+    if missing != 1:
+        fault = "is cut short" if missing else "goes on after its last value"
+        raise DataError(f"{path} {fault}: its header promises "
+                        f"{' x '.join(map(str, shape))} bytes; replace it")
+    raw = b"".join(pieces)
+    return raw, np.frombuffer(raw, np.uint8, offset=len(header)).reshape(shape)
+
+
+def _find(folder, name):
+    dotted = name.replace("-idx", ".idx")     # a common other spelling
+    for candidate in (name, name + ".gz", dotted, dotted + ".gz"):
+        if (folder / candidate).is_file():
+            return folder / candidate
+    raise DataError(f"{folder} has no {name} or {name}.gz: give a folder with the "
+                    "four IDX files " + ", ".join(FILES.values()))
+
+
+def _is_gzip(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"\x1f\x8b"
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _parse_header(path, header, dimensions):
+    if len(header) < 4 + 4 * dimensions:
+        raise DataError(f"{path} is cut short: {len(header)} bytes are no IDX header")
+    zeros, kind, found, *shape = struct.unpack(f">HBB{dimensions}I", header)
+    if zeros or kind != UNSIGNED_BYTE or found != dimensions:
+        wanted = "images (3 dimensions)" if dimensions == 3 else "labels (1 dimension)"
+        raise DataError(f"{path} is not an IDX file of unsigned bytes with {wanted}: "
+                        f"it begins with {header[:4].hex()}")
+    if not 0 < math.prod(shape) <= LARGEST_FILE:
+        raise DataError(f"{path} claims {' x '.join(map(str, shape))} values: npgm "
+                        f"reads 1 to {LARGEST_FILE:,}; the header is wrong")
+    return shape
+
+
+def _check_agreement(paths, values):
+    for half in ("train", "test"):
+        images, labels = values[f"{half}_images"], values[f"{half}_labels"]
+        if len(images) != len(labels):
+            raise DataError(
+                f"{paths[f'{half}_labels']} has {len(labels):,} labels but "
+                f"{paths[f'{half}_images']} has {len(images):,} images: they do not "
+                "belong together")
+    if values["test_images"].shape[1:] != values["train_images"].shape[1:]:
+        raise DataError(f"{paths['test_images']} has images of another size than "
+                        f"{paths['train_images']}")
+    if values["test_labels"].max() > values["train_labels"].max():
+        raise DataError(f"{paths['test_labels']} has label "
+                        f"{values['test_labels'].max()}, which no training image has")
+    if len(values["train_images"]) < 6:
+        raise DataError(f"{paths['train_images']} has fewer than 6 images: too few "
+                        "to keep some for validation")
+    if values["train_labels"].max() < 1:
+        raise DataError(f"{paths['train_labels']} has a single class: nothing to "
+                        "learn")

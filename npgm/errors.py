@@ -1,0 +1,21 @@
+"""What npgm raises when it is the caller who has to change something."""
+
+
+class NpgmError(Exception):
+    """Base of npgm's own errors: one line, what is wrong and what to do."""
+
+
+class InputError(NpgmError, ValueError):
+    """An argument cannot be used as it is: its shape, dtype, range or name."""
+
+
+class DataError(NpgmError, ValueError):
+    """A file is missing, damaged, or not what its name says it is."""
+
+
+class StorageError(NpgmError, OSError):
+    """A file could not be written; what stood there before still stands."""
+
+
+class Interrupted(NpgmError):
+    """Work was asked to stop and saved where it was."""

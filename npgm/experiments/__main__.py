@@ -1,0 +1,131 @@
+"""The command line: python -m npgm.experiments NAME [options].
+
+Exit status: 0 done; 1 it could not be done; 2 the command was wrong; 130
+interrupted.
+"""
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from npgm.errors import Interrupted, NpgmError, StorageError
+from npgm.experiments import protocol, provenance, runs, scheduler, table2, tables
+
+EXPERIMENTS = {module.NAME: module for module in (table2,)}
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    try:
+        run_experiment(EXPERIMENTS[options.name], options)
+    except Interrupted as stop:
+        print(f"\n{stop}", file=sys.stderr)
+        return 130
+    except NpgmError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; give the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parse(arguments):
+    def positive(text):
+        value = int(text)
+        if value < 1:
+            raise ValueError
+        return value
+    positive.__name__ = "positive whole number"
+
+    parser = argparse.ArgumentParser(
+        prog="python -m npgm.experiments", allow_abbrev=False,
+        description="Reproduce 'Gradient Masking Is a Type of Overfitting' (2018).")
+    parser.add_argument("name", choices=list(EXPERIMENTS), metavar="NAME",
+                        help="one of: " + ", ".join(EXPERIMENTS))
+    parser.add_argument("--steps", type=positive, metavar="N",
+                        help=f"updates a run (default: {protocol.STEPS:,})")
+    parser.add_argument("--seeds", type=positive, metavar="N", default=1,
+                        help="how many seeds, from 0 (default: 1)")
+    parser.add_argument("--jobs", type=positive, metavar="N",
+                        default=_available_cores(),
+                        help="processes (default: the cores, %(default)s)")
+    parser.add_argument("--out", metavar="DIR", default="results", type=Path,
+                        help="where results and runs are kept (default: results)")
+    parser.add_argument("--data", metavar="DIR", type=Path,
+                        help="a folder of four IDX files (default: MNIST)")
+    parser.add_argument("--quick", action="store_true",
+                        help=f"{protocol.QUICK_STEPS:,} updates, about a minute, for a "
+                        "look; not comparable with the paper")
+    parser.add_argument("--fresh", action="store_true",
+                        help="train again what is already finished")
+    options = parser.parse_args(arguments)
+    if options.quick and options.steps:
+        parser.error("--quick sets the number of updates: leave out --steps")
+    options.steps = options.steps or (
+        protocol.QUICK_STEPS if options.quick else protocol.STEPS)
+    return options
+
+
+def run_experiment(experiment, options):
+    from npgm.data import load_dataset
+    start = time.monotonic()
+    _check_writable(options.out)
+    checksum = load_dataset(options.data).checksum
+    wanted = experiment.wanted(options.steps, options.seeds, checksum)
+    if options.fresh:
+        runs.forget(options.out, wanted)
+    scheduler.complete(options.out, wanted, experiment.MEASURES, options.data,
+                       options.jobs)
+    records = runs.records_of(options.out, wanted)
+    rows = experiment.rows(wanted, records)
+    trained = sum(record.wall_seconds for record in records)
+    result = {
+        "experiment": experiment.NAME, "stamp": stamp(options), "rows": rows,
+        "provenance": {
+            "steps": options.steps, "seeds": options.seeds, "data": checksum,
+            "configurations": {run.hash: run.configuration for run in wanted},
+            "machine": provenance.machine(),
+            "command_seconds": round(time.monotonic() - start, 1),
+            "training_seconds": round(trained, 1)}}
+    notes = "\n".join(filter(None, [
+        result["stamp"], f"{options.seeds} seed(s), {options.steps:,} updates, errors "
+        f"in percent, mean ± standard deviation; {tables.duration(trained)} of "
+        "processor time."]))
+    text = tables.markdown(experiment.COLUMNS, rows) + f"\n{notes}\n"
+    tables.write_all(options.out, experiment.NAME, result, text, experiment.csv(rows),
+                     experiment.draw)
+    print(tables.plain(experiment.COLUMNS, rows) + "\n" + notes)
+    print(f"written: {options.out}/{experiment.NAME}.json, .md, .csv, .png")
+
+
+def stamp(options):
+    """Why these numbers must not be held against the paper's, or ""."""
+    reasons = []
+    if options.steps != protocol.STEPS:
+        reasons.append(f"{options.steps:,} updates instead of {protocol.STEPS:,}")
+    if options.data:
+        reasons.append(f"data from {options.data}")
+    return "NOT COMPARABLE with the paper: " + ", ".join(reasons) if reasons else ""
+
+
+def _check_writable(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StorageError(f"cannot write to {folder}: {error.strerror}: choose "
+                           "another --out") from error
+
+
+def _available_cores():
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""How npgm compiles: Numba's settings and its cache, in one place."""
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from types import FunctionType
+
+import numba
+
+# Numba notices a change of the file a kernel stands in, but not of a file whose
+# functions it inlines. So the cache's folder is named after the contents of all.
+SOURCES = ("jit.py", "simd.py", "kernels.py", "optimizers.py")
+
+
+def compiled(function, *, contract=False):
+    """function, compiled on first call for the types it is called with.
+
+    contract allows a * b + c in one rounding (fused multiply-add). Every other
+    fast-math flag stays off; subnormals are kept; x / 0 is inf, as in NumPy.
+    """
+    with _cache_folder():
+        return numba.njit(function, cache=True, error_model="numpy",
+                          fastmath={"contract"} if contract else False)
+
+
+def specialized(template, name, *, contract=False, **meanings):
+    """template compiled with some of its global names given a meaning.
+
+    Numba caches by qualified name, so each specialization needs its own.
+    """
+    function = FunctionType(template.__code__, {**template.__globals__, **meanings},
+                            name, template.__defaults__)
+    function.__qualname__ = name
+    function.__doc__ = template.__doc__
+    function.__module__ = template.__module__
+    return compiled(function, contract=contract)
+
+
+@contextlib.contextmanager
+def _cache_folder():
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_folder())
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def _folder():
+    """$NUMBA_CACHE_DIR, or npgm/ in the user's cache folder, or if that cannot
+    be written a temporary one; in it, a folder for this state of the sources."""
+    here = Path(__file__).parent
+    sources = b"".join((here / name).read_bytes() for name in SOURCES)
+    version = hashlib.sha256(sources + numba.__version__.encode()).hexdigest()[:16]
+    base = Path(numba.config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME")
+                or Path.home() / ".cache")
+    for parent in (base / "npgm", Path(tempfile.gettempdir()) / f"npgm-{os.getuid()}"):
+        with contextlib.suppress(OSError):
+            (parent / version).mkdir(parents=True, exist_ok=True)
+            if os.access(parent / version, os.W_OK):
+                return parent / version
+    raise OSError("no folder for compiled code: set NUMBA_CACHE_DIR to a writable one")

@@ -1,0 +1,58 @@
+"""Losses: logits and labels to one loss an example and its gradient.
+
+Each takes z (N, C) logits and y (N,) integer labels and returns
+(loss (N,), dz (N, C)) in the dtype of z, where row i of dz is the gradient of
+example i's own loss with respect to its own logits.
+
+Both losses below push the logits the same way. In exact arithmetic
+
+    cross_entropy = softplus(log_odds)
+    d cross_entropy / dz = (1 - p_y) * d log_odds / dz
+
+and the factor 1 - p_y, the probability of being wrong, is positive: an attack
+that uses only the sign of the gradient must do the same with either. In
+floating point it does not, because 1 - p_y rounds to zero. (softplus(a) is
+log(1 + exp(a)).)
+"""
+import numpy as np
+
+
+def softmax(z):
+    """Softmax of each row of z (N, C), and the log of its normalizer (N,).
+
+    Each row is shifted by its maximum, so that exp cannot overflow.
+    """
+    highest = z.max(axis=1, keepdims=True)
+    p = np.exp(z - highest)
+    total = p.sum(axis=1, keepdims=True)
+    p /= total
+    return p, (highest + np.log(total))[:, 0]
+
+
+def cross_entropy(z, y):
+    """-log p_y with p = softmax(z), and dz = p - onehot(y). Paper, equation (3).
+
+    dz is rounded as the common frameworks round it, and that is where masking
+    comes from: in float32, once z_y leads by about 16.6, p_y rounds to 1 and
+    dz_y to exactly 0, so what is left is non-zero and wrong; once it leads by
+    about 104, every entry of dz is 0. The loss itself stays exact.
+    """
+    p, _ = softmax(z)
+    p[np.arange(len(y)), y] -= 1
+    return np.logaddexp(0, log_odds(z, y)[0]), p
+
+
+def log_odds(z, y):
+    """log((1 - p_y) / p_y), the log odds against the label, p = softmax(z).
+
+    It equals logsumexp over the wrong classes minus z_y, so dz = q - onehot(y)
+    with q the softmax over the wrong classes alone: dz_y is -1 whatever the
+    lead, the other entries sum to 1, and no rounding can make dz vanish. For
+    an attack, the repaired form of cross_entropy.
+    """
+    rows = np.arange(len(y))
+    wrong = z.copy()
+    wrong[rows, y] = -np.inf
+    q, log_normalizer = softmax(wrong)
+    q[rows, y] = -1
+    return log_normalizer - z[rows, y], q

@@ -1,0 +1,262 @@
+"""The multilayer perceptron, forward and backward by hand, in plain NumPy.
+
+This is the reference: every kernel of training is tested against it. Shapes:
+N examples, D inputs, C classes; W is (in, out); z (N, C) are the logits.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from npgm import storage
+from npgm.errors import DataError, InputError
+from npgm.losses import cross_entropy
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """loss (N,): one value an example. theta (P,): gradient of the mean loss.
+    x (N, D): row i is the gradient of example i's own loss."""
+
+    loss: np.ndarray
+    theta: np.ndarray
+    x: np.ndarray
+
+
+def forward(layers, x):
+    """[x, h1, h2, ..., z]: the input of every layer, and the logits.
+
+    h = max(0, h_before W + b) in hidden layers, z = h W + b in the last.
+    """
+    activations = [x]
+    for i, (W, b) in enumerate(layers):
+        z = activations[-1] @ W + b
+        activations.append(z if i == len(layers) - 1 else np.maximum(z, 0))
+    return activations
+
+
+def backward(layers, activations, dz):
+    """Yield (dW, db, dh) from the last layer to the first, for any dz (N, C).
+
+    dW and db are summed over the examples; dh is the gradient of the layer's
+    input, dx for the first. ReLU's derivative at 0 is 0.
+    """
+    for i in reversed(range(len(layers))):
+        h, (W, _) = activations[i], layers[i]
+        dh = dz @ W.T
+        yield h.T @ dz, dz.sum(axis=0), dh
+        dz = dh * (h > 0)
+
+
+def backward_to_x(layers, activations, dz):
+    """dx (N, D) alone: backward without the gradients of the weights."""
+    for i in reversed(range(len(layers))):
+        dh = dz @ layers[i][0].T
+        dz = dh * (activations[i] > 0)
+    return dh
+
+
+class MLP:
+    """Fully connected layers with ReLU between them and logits at the end.
+
+    theta (P,) is one flat vector; `layers` are ((W1, b1), (W2, b2), ...), views
+    of it, so a change of either shows in both.
+    """
+
+    def __init__(self, sizes, theta):
+        """sizes: (D, hidden ..., C); theta (P,) is kept, not copied.
+
+        Raises InputError if they do not fit each other.
+        """
+        self.sizes = _check_sizes(sizes)
+        count = parameter_count(self.sizes)
+        if theta.shape != (count,) or str(theta.dtype) not in DTYPES:
+            raise InputError(f"theta is {theta.dtype}{theta.shape}: sizes {self.sizes} "
+                             f"need float32 or float64 of shape ({count},)")
+        self.theta = theta
+        self.layers = layer_views(self.sizes, theta)
+
+    @classmethod
+    def initialize(cls, sizes=(784, 600, 128, 10), seed=0, dtype="float32",
+                   scheme="truncated_normal"):
+        """A fresh network; the same seed gives the same weights.
+
+        scheme: "truncated_normal" (standard deviation 0.1, drawn again beyond
+        two of them; biases 0.1: the protocol's) or "he" (standard deviation
+        sqrt(2 / inputs), biases 0: He et al. 2015).
+        """
+        sizes = _check_sizes(sizes)
+        if scheme not in ("truncated_normal", "he"):
+            raise InputError(f"scheme {scheme!r}: choose truncated_normal or he")
+        if str(dtype) not in DTYPES:
+            raise InputError(f"dtype {dtype!r}: choose float32 or float64")
+        rng = np.random.default_rng(seed)
+        net = cls(sizes, aligned_zeros(parameter_count(sizes), dtype))
+        for W, b in net.layers:
+            if scheme == "he":
+                W[:] = rng.standard_normal(W.shape) * np.sqrt(2 / len(W))
+            else:
+                W[:] = 0.1 * _truncated_normal(rng, W.shape)
+                b[:] = 0.1
+        return net
+
+    @property
+    def dtype(self):
+        return self.theta.dtype
+
+    def copy(self):
+        """A network of its own with the same weights."""
+        theta = aligned_zeros(self.theta.size, self.dtype)
+        theta[:] = self.theta
+        return MLP(self.sizes, theta)
+
+    def logits(self, x):
+        """z (N, C). Raises InputError if x is not (N, D) of the net's dtype."""
+        return forward(self.layers, self.check_x(x))[-1]
+
+    def linearize(self, x):
+        """z (N, C), and the function dz (N, C) -> J(x)^T dz (N, D).
+
+        One forward pass serves any number of products.
+        """
+        activations = forward(self.layers, self.check_x(x))
+
+        def vjp(dz):
+            if dz.shape != activations[-1].shape or dz.dtype != self.dtype:
+                raise InputError(f"dz is {dz.dtype}{dz.shape}: these logits need "
+                                 f"{self.dtype}{activations[-1].shape}")
+            return backward_to_x(self.layers, activations, dz)
+        return activations[-1], vjp
+
+    def vjp(self, x, dz):
+        """J(x)^T dz (N, D), with J the Jacobian of the logits, for any dz (N, C)."""
+        return self.linearize(x)[1](dz)
+
+    def loss_gradients(self, x, y, loss=cross_entropy):
+        """Gradients of a loss of `npgm.losses` to theta and to x.
+
+        x (N, D) of the net's dtype, y (N,) integers in [0, C). Raises InputError.
+        """
+        x, y = self.check_x(x), self.check_y(y, len(x))
+        activations = forward(self.layers, x)
+        value, dz = loss(activations[-1], y)
+        gradient = np.empty_like(self.theta)
+        views = layer_views(self.sizes, gradient)
+        for (dW, db), (W, b, dx) in zip(reversed(views), backward(
+                self.layers, activations, dz)):
+            dW[:] = W / len(x)
+            db[:] = b / len(x)
+        return Gradients(value, gradient, dx)
+
+    def check_x(self, x):
+        """x itself, if it is a finite (N, D) array of the net's dtype."""
+        if not isinstance(x, np.ndarray) or x.ndim != 2 or x.shape[1] != self.sizes[0]:
+            raise InputError(f"x has shape {np.shape(x)}: this network needs "
+                             f"(N, {self.sizes[0]})")
+        if x.dtype != self.dtype:
+            raise InputError(f"x is {x.dtype} but the network is {self.dtype}: "
+                             f"convert one, for example x.astype('{self.dtype}')")
+        return check_finite(x)
+
+    def check_y(self, y, count):
+        """y as an array, if it is `count` integer labels in [0, C)."""
+        return check_labels(y, count, self.sizes[-1])
+
+    def save(self, path):
+        """Write W1, b1, W2, b2, ... to an .npz archive, atomically."""
+        storage.write_arrays(path, **{
+            f"{name}{i}": array for i, layer in enumerate(self.layers, 1)
+            for name, array in zip("Wb", layer)})
+
+    @classmethod
+    def load(cls, path):
+        """A network from an archive of W1 (in, out), b1 (out,), W2, b2, ...
+
+        Raises DataError if arrays are missing or do not fit together.
+        """
+        arrays = storage.read_arrays(path)
+        count = len(arrays) // 2
+        names = [f"{name}{i}" for i in range(1, count + 1) for name in "Wb"]
+        if count == 0 or sorted(names) != sorted(arrays):
+            raise DataError(f"{path} holds {sorted(arrays)}: a network is saved as W1, "
+                            "b1, W2, b2, ...")
+        sizes = [*(arrays[f"W{i}"].shape[0] if arrays[f"W{i}"].ndim == 2 else 0
+                   for i in range(1, count + 1)), arrays[f"b{count}"].size]
+        for i in range(count):
+            expected = {"W": (sizes[i], sizes[i + 1]), "b": (sizes[i + 1],)}
+            for name, shape in expected.items():
+                array = arrays[f"{name}{i + 1}"]
+                if array.shape != shape or array.dtype != arrays["W1"].dtype:
+                    raise DataError(
+                        f"{path}: {name}{i + 1} is {array.dtype}{array.shape}, but "
+                        f"{arrays['W1'].dtype}{shape} would fit its neighbours")
+        if str(arrays["W1"].dtype) not in DTYPES:
+            raise DataError(f"{path}: W1 is {arrays['W1'].dtype}; float32 or float64 "
+                            "is needed")
+        net = cls(sizes, aligned_zeros(parameter_count(sizes), arrays["W1"].dtype))
+        for i, (W, b) in enumerate(net.layers, 1):
+            W[:], b[:] = arrays[f"W{i}"], arrays[f"b{i}"]
+        return net
+
+
+def check_finite(x):
+    """x itself; InputError, naming the first bad row, if a value is not finite."""
+    if not np.isfinite(np.sum(x)):         # one pass; look closer only on trouble
+        bad = ~np.isfinite(x).all(axis=1)
+        if bad.any():
+            raise InputError(f"x[{bad.argmax()}] has NaN or infinite values: remove "
+                             "or mend that example")
+    return x
+
+
+def check_labels(y, count, classes):
+    """y as an int64 array; InputError unless it is `count` integers in
+    [0, classes)."""
+    y = np.asarray(y)
+    if y.shape != (count,) or y.dtype.kind not in "iu":
+        raise InputError(f"y is {y.dtype}{y.shape}: give one integer label for each "
+                         f"of the {count} examples")
+    if count and not (0 <= y.min() and y.max() < classes):
+        raise InputError(f"labels go from {y.min()} to {y.max()}: this network knows "
+                         f"0 to {classes - 1}")
+    return y.astype(np.int64, copy=False)
+
+
+def parameter_count(sizes):
+    return sum((n + 1) * m for n, m in zip(sizes, sizes[1:]))
+
+
+def layer_views(sizes, theta):
+    """((W1, b1), (W2, b2), ...), views of a flat vector laid out in that order."""
+    layers, start = [], 0
+    for n, m in zip(sizes, sizes[1:]):
+        W = theta[start:start + n * m].reshape(n, m)
+        b = theta[start + n * m:start + (n + 1) * m]
+        layers.append((W, b))
+        start += (n + 1) * m
+    return tuple(layers)
+
+
+def aligned_zeros(count, dtype):
+    """A flat array of zeros that begins at a cache line (64 bytes), so that the
+    kernels' vectors do not straddle two."""
+    dtype = np.dtype(dtype)
+    raw = np.zeros(count * dtype.itemsize + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start:start + count * dtype.itemsize].view(dtype)
+
+
+def _check_sizes(sizes):
+    sizes = tuple(int(n) for n in sizes)
+    if len(sizes) < 2 or min(sizes) < 1 or sizes[-1] < 2:
+        raise InputError(f"sizes {sizes}: give at least inputs and two classes, for "
+                         "example (784, 600, 128, 10)")
+    return sizes
+
+
+def _truncated_normal(rng, shape):
+    values = rng.standard_normal(shape)
+    while (outside := np.abs(values) > 2).any():
+        values[outside] = rng.standard_normal(np.count_nonzero(outside))
+    return values

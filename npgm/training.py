@@ -1,0 +1,165 @@
+"""The training loop: batches, updates, points of evaluation, checkpoints.
+
+A run is a function of its arguments alone. The batch of update t depends only
+on the seed and t, and a checkpoint holds theta, the optimizer's state and t, so
+an interrupted run goes on and ends with the same bits.
+"""
+import functools
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from npgm import kernels, storage
+from npgm.errors import DataError, InputError, Interrupted
+from npgm.network import check_finite, check_labels
+
+CHECKPOINT_SECONDS = 30
+
+
+@dataclass
+class History:
+    """What a run left behind.
+
+    losses (steps,): mean loss of each batch, before its update. evaluations:
+    {step: what `evaluate` returned}. diverged_at: the update at which the loss
+    stopped being finite, or None. state: the optimizer's.
+    """
+
+    losses: np.ndarray
+    evaluations: dict = field(default_factory=dict)
+    diverged_at: int | None = None
+    state: object = None
+
+
+def log_spaced(steps):
+    """100, 300, 600, 1,000, 3,000, ... below steps, and steps itself."""
+    points = [m * 10 ** e for e in range(2, 20) for m in (1, 3, 6)]
+    return [p for p in points if p < steps] + [steps]
+
+
+def batch_rows(count, batch_size, seed, t):
+    """The examples of update t (from 1): a fresh permutation every pass over
+    the data, in consecutive pieces; a last piece too small is left out."""
+    per_pass = count // batch_size
+    pass_number, position = divmod(t - 1, per_pass)
+    order = _permutation(count, seed, pass_number)
+    return order[position * batch_size:(position + 1) * batch_size]
+
+
+def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
+          evaluate_at=None, evaluate=None, checkpoint=None, progress=None):
+    """Train net in place on data.x_train; returns a History.
+
+    evaluate_at: steps to evaluate at (default: log_spaced(steps)); evaluate:
+    function (net, step) -> anything (default: {"natural_error": percent of the
+    test set}). checkpoint: a path; if it exists, the run goes on from it (the
+    evaluations before it are not made again), and it is rewritten at every
+    evaluation and twice a minute. progress: function (step, losses so far),
+    called after every update; if it raises Interrupted, the checkpoint is
+    written first. Ctrl-C may strike within an update, so it writes nothing.
+
+    Raises InputError if an argument does not fit, DataError if the checkpoint
+    is damaged or of another run.
+    """
+    _check(net, data, steps, batch_size)
+    evaluate = evaluate or (lambda net, step: {
+        "natural_error": natural_error(net, data.x_test, data.y_test)})
+    evaluate_at = set(log_spaced(steps) if evaluate_at is None else evaluate_at)
+    gradient = kernels.MinibatchGradient(net, data.x_train, batch_size)
+    update = kernels.compiled_update(optimizer)
+    history = History(np.full(steps, np.nan, net.dtype),
+                      state=optimizer.init(net.theta))
+    run = Checkpoint(checkpoint, net, history)
+    run.load()
+    try:
+        for t in range(history.state.t + 1, steps + 1):
+            rows = batch_rows(len(data.y_train), batch_size, seed, t)
+            losses = gradient(rows, data.y_train[rows])
+            history.losses[t - 1] = losses.mean()
+            if not np.isfinite(history.losses[t - 1]):
+                history.diverged_at = t
+                break
+            update(net.theta, gradient.theta, history.state)
+            if t in evaluate_at:
+                history.evaluations[t] = evaluate(net, t)
+                run.save()
+            elif run.is_due():
+                run.save()
+            if progress:
+                progress(t, history.losses[:t])
+    except Interrupted:
+        run.save()
+        raise
+    return history
+
+
+def natural_error(net, x, y):
+    """Percent of examples the network gets wrong; a logit that is not a number
+    is wrong."""
+    wrong = 0
+    for s in range(0, len(x), 1000):
+        z = net.logits(x[s:s + 1000])
+        wrong += np.count_nonzero((z.argmax(axis=1) != y[s:s + 1000])
+                                  | np.isnan(z).any(axis=1))
+    return 100 * wrong / len(x)
+
+
+class Checkpoint:
+    """theta, the optimizer's state, t and the losses, in one .npz file."""
+
+    def __init__(self, path, net, history):
+        self.path = Path(path) if path else None
+        self.net, self.history = net, history
+        self.saved = time.monotonic()
+
+    def arrays(self):
+        """name -> array, all of them those in use, to be written or filled."""
+        state = {name: value for name, value in vars(self.history.state).items()
+                 if name != "t"}
+        return {"theta": self.net.theta, "losses": self.history.losses, **state}
+
+    def is_due(self):
+        return self.path and time.monotonic() - self.saved > CHECKPOINT_SECONDS
+
+    def save(self):
+        if self.path:
+            storage.write_arrays(self.path, t=np.array(self.history.state.t),
+                                 **self.arrays())
+            self.saved = time.monotonic()
+
+    def load(self):
+        if not (self.path and self.path.exists()):
+            return
+        stored = storage.read_arrays(self.path)
+        mine = self.arrays()
+        fits = set(stored) == {"t", *mine} and all(
+            stored[name].shape == array.shape and stored[name].dtype == array.dtype
+            for name, array in mine.items()) and stored["t"].shape == ()
+        if not fits or not 0 <= stored["t"] <= self.history.losses.size:
+            raise DataError(f"{self.path} is a checkpoint of another run: delete it "
+                            "or choose another path")
+        for name, array in mine.items():
+            array[...] = stored[name]
+        self.history.state.t = int(stored["t"])
+
+
+@functools.lru_cache(maxsize=1)
+def _permutation(count, seed, pass_number):
+    """The order of one pass over the data."""
+    return np.random.default_rng([seed, pass_number]).permutation(count)
+
+
+def _check(net, data, steps, batch_size):
+    if steps < 1:
+        raise InputError(f"steps is {steps}: give at least 1")
+    if not 1 <= batch_size <= len(data.x_train):
+        raise InputError(f"batch_size is {batch_size}: give 1 to "
+                         f"{len(data.x_train)}, the size of the training set")
+    if data.x_train.shape[1] != net.sizes[0] or data.x_train.dtype != net.dtype:
+        raise InputError(
+            f"x_train is {data.x_train.dtype} with {data.x_train.shape[1]} columns: "
+            f"this network needs {net.dtype} with {net.sizes[0]}")
+    check_finite(data.x_train)
+    check_labels(data.y_train, len(data.x_train), net.sizes[-1])
