@@ -17,6 +17,8 @@ from npgm.simd import VECTOR_BYTES, make_tile
 # A block of B, 64 rows of 120 float32, fills the first-level cache (32 KB).
 BLOCK = 64
 
+NONE = np.uint32(0)
+
 
 class SparseRows(NamedTuple):
     """The non-zero entries of a matrix, row by row, cut every BLOCK columns.
@@ -53,18 +55,21 @@ def compress(A, sparse, spread):
 
     spread gives every row room for D entries; else rows follow each other.
     """
-    starts, columns, values = sparse
-    n = 0
+    starts = sparse.starts
+    first = 0
     for i in range(A.shape[0]):
         if spread:
-            n = i * A.shape[1]
+            first = i * A.shape[1]
+        row, columns, values = A[i], sparse.columns[first:], sparse.values[first:]
+        n = NONE                # unsigned and from 0: no index needs a sign test
         for block in range(starts.shape[1] - 1):
-            starts[i, block] = n
+            starts[i, block] = first + n
             for j in range(block * BLOCK, min((block + 1) * BLOCK, A.shape[1])):
                 columns[n] = j
-                values[n] = A[i, j]
-                n += A[i, j] != 0       # no branch: a zero is overwritten
-        starts[i, -1] = n
+                values[n] = row[j]
+                n += np.uint32(row[j] != 0)     # no branch: a zero is overwritten
+        first += n
+        starts[i, -1] = first
 
 
 def gather(sparse, rows, chosen):
@@ -85,31 +90,37 @@ def transpose(sparse, live, transposed, cursor):
     """Sparse rows (N, D) to the sparse rows of the transpose (D, N), each with
     room for N entries. Leaves out row i where live[i] is False. Twin: `A.T`.
 
-    cursor: room for D integers.
+    cursor: room for D unsigned integers.
     """
-    starts, columns, values = sparse
-    N = starts.shape[0]
+    N = sparse.starts.shape[0]
     for j in range(cursor.size):
         cursor[j] = j * N
     for i in range(N):
         if i % BLOCK == 0:
             transposed.starts[:, i // BLOCK] = cursor
         if live[i]:
-            for k in range(starts[i, 0], starts[i, -1]):
+            entries = slice(sparse.starts[i, 0], sparse.starts[i, -1])
+            columns, values = sparse.columns[entries], sparse.values[entries]
+            for k in range(columns.size):
                 place = cursor[columns[k]]
                 transposed.columns[place] = i
                 transposed.values[place] = values[k]
-                cursor[columns[k]] = place + 1
+                cursor[columns[k]] = place + np.uint32(1)
     transposed.starts[:, -1] = cursor
 
 
 def transpose_dense(A, transposed):
-    """transposed = A.T, in squares that fit the first-level cache."""
-    for i in range(0, A.shape[0], 32):
-        for j in range(0, A.shape[1], 32):
-            for column in range(j, min(j + 32, A.shape[1])):
-                for row in range(i, min(i + 32, A.shape[0])):
-                    transposed[column, row] = A[row, column]
+    """transposed = A.T, eight rows at a time to write whole vectors."""
+    whole = A.shape[0] - A.shape[0] % 8
+    for i in range(0, whole, 8):
+        a, b, c, d = A[i], A[i + 1], A[i + 2], A[i + 3]
+        e, f, g, h = A[i + 4], A[i + 5], A[i + 6], A[i + 7]
+        for j in range(A.shape[1]):
+            to = transposed[j, i:i + 8]
+            to[0], to[1], to[2], to[3] = a[j], b[j], c[j], d[j]
+            to[4], to[5], to[6], to[7] = e[j], f[j], g[j], h[j]
+    for i in range(whole, A.shape[0]):
+        transposed[:, i] = A[i]
 
 
 def _panels(sparse, B, initial, out, j, end, step):
@@ -129,16 +140,6 @@ def _panels(sparse, B, initial, out, j, end, step):
     return j
 
 
-def _rest(sparse, B, initial, out, j):
-    """The columns from j on of a product, fewer than a vector."""
-    starts, columns, values = sparse
-    for i in range(starts.shape[0]):
-        out[i, j:] = initial[j:out.shape[1]]
-        for k in range(starts[i, 0], starts[i, -1]):
-            for column in range(j, out.shape[1]):
-                out[i, column] += values[k] * B[columns[k], column]
-
-
 def product(sparse, B, initial, out):
     """out (N, M) = initial[:M] + A (N, D) @ B (D, M), A as sparse rows.
 
@@ -152,7 +153,7 @@ def product(sparse, B, initial, out):
     j = panels8(sparse, B, initial, out, j, width, 8 * vector)
     j = panels1(sparse, B, initial, out, j, width, vector)
     if j < width:
-        rest(sparse, B, initial, out, j)
+        panels_rest(sparse, B, initial, out, j, width, width - j)
 
 
 def sum_rows(A, total):
@@ -215,7 +216,7 @@ class Layer(NamedTuple):
     dZ: np.ndarray              # (N, m)
     dZ_sparse: SparseRows       # (N, m)
     W_transposed: np.ndarray    # (m, n)
-    cursor: np.ndarray          # (n,) int64
+    cursor: np.ndarray          # (n,) uint32
 
 
 def minibatch_gradient(layers, y, losses, live, zeros):
@@ -270,7 +271,7 @@ transpose_dense = compiled(transpose_dense)
 panels15 = specialized(_panels, "panels15", contract=True, tile=make_tile(15))
 panels8 = specialized(_panels, "panels8", contract=True, tile=make_tile(8))
 panels1 = specialized(_panels, "panels1", contract=True, tile=make_tile(1))
-rest = compiled(_rest, contract=True)
+panels_rest = specialized(_panels, "panels_rest", contract=True, tile=make_tile(0))
 product = compiled(product)
 sum_rows = compiled(sum_rows)
 relu = compiled(relu)
@@ -321,7 +322,7 @@ class MinibatchGradient:
             Layer(W, b, dW, db, H=sparse(N, n),
                   H_transposed=sparse(n, N), Z=dense(N, m), dZ=dense(N, m),
                   dZ_sparse=sparse(N, m), W_transposed=dense(m, n),
-                  cursor=np.zeros(n, np.int64))
+                  cursor=np.zeros(n, np.uint32))
             for (W, b), (dW, db), n, m in zip(
                 net.layers, layer_views(net.sizes, self.theta), net.sizes,
                 net.sizes[1:]))

@@ -29,9 +29,11 @@ def make_tile(vectors):
 
     in ascending k, each term a fused multiply-add where the machine has one.
     out and B are C-contiguous and at least that wide; nothing is checked.
+    vectors = 0 means the rest of the row, which must be less than a vector.
     """
     def tile(out, i, j, initial, first, B, columns, values, start, stop):
-        span = slice(j, j + vectors * lanes(out.dtype))
+        end = j + vectors * lanes(out.dtype) if vectors else out.shape[1]
+        span = slice(j, end)
         if first:
             out[i, span] = initial[span]
         for k in range(start, stop):
@@ -42,7 +44,8 @@ def make_tile(vectors):
         arguments = (out, i, j, initial, first, B, columns, values, start, stop)
 
         def codegen(context, builder, signature, args):
-            _Tile(context, builder, signature.args, args).build(vectors)
+            _Tile(context, builder, signature.args, args, masked=vectors == 0).build(
+                max(vectors, 1))
             return context.get_dummy_value()
         return types.void(*arguments), codegen
 
@@ -58,12 +61,13 @@ def make_tile(vectors):
 class _Tile:
     """Builds the LLVM code of one tile call."""
 
-    def __init__(self, context, builder, kinds, args):
+    def __init__(self, context, builder, kinds, args, masked):
         self.context, self.builder = context, builder
         self.kinds, self.args = kinds, args
         element = context.get_data_type(kinds[0].dtype)
         self.count = VECTOR_BYTES * 8 // kinds[0].dtype.bitwidth
         self.vector = ir.VectorType(element, self.count)
+        self.mask = self.rest_of_row() if masked else None
 
     def build(self, vectors):
         builder = self.builder
@@ -80,7 +84,7 @@ class _Tile:
         builder.position_at_end(loop)
         k = builder.phi(start.type)
         sums = [builder.phi(self.vector) for _ in range(vectors)]
-        a = self.broadcast(builder.load(self.address(7, k)))
+        a = self.spread(builder.load(self.address(7, k)), self.vector)
         column = builder.zext(builder.load(self.address(6, k)), start.type)
         row = self.address(5, column, j)
         fused = {"flags": ("contract",)}
@@ -100,7 +104,7 @@ class _Tile:
             result.add_incoming(added[v], loop)
             added[v] = result
         for v, result in enumerate(added):
-            self.at(builder.store(result, self.step(out, v)))
+            self.store(result, out, v)
 
     def address(self, position, *indices):
         """Pointer to an entry of one of the call's arrays."""
@@ -115,16 +119,53 @@ class _Tile:
         return self.builder.gep(vectors, [ir.IntType(64)(v)])
 
     def load(self, pointer, v):
-        return self.at(self.builder.load(self.step(pointer, v)))
+        if self.mask is None:
+            return self.at(self.builder.load(self.step(pointer, v)))
+        return self.masked("load", self.vector, [self.step(pointer, v), self.alignment,
+                                                 self.mask, self.zero()])
+
+    def store(self, value, pointer, v):
+        if self.mask is None:
+            self.at(self.builder.store(value, self.step(pointer, v)))
+        else:
+            self.masked("store", ir.VoidType(), [value, self.step(pointer, v),
+                                                 self.alignment, self.mask])
+
+    def masked(self, action, result, arguments):
+        """LLVM's masked load or store: entries past the row's end stay untouched."""
+        kind = f"v{self.count}f{32 if self.count == 8 else 64}"
+        function = cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(result, [argument.type for argument in arguments]),
+            f"llvm.masked.{action}.{kind}.p0")
+        return self.builder.call(function, arguments)
+
+    def rest_of_row(self):
+        """For each lane, whether it lies before the end of out's row."""
+        i64 = ir.IntType(64)
+        array = self.context.make_array(self.kinds[0])(self.context, self.builder,
+                                                       self.args[0])
+        width = self.builder.extract_value(array.shape, 1)
+        rest = self.spread(self.builder.sub(width, self.args[2]),
+                           ir.VectorType(i64, self.count))
+        return self.builder.icmp_signed(
+            "<", ir.Constant(rest.type, list(range(self.count))), rest)
 
     def at(self, access):
         """Rows may begin anywhere: promise only the alignment of one number."""
         access.align = VECTOR_BYTES // self.count
         return access
 
-    def broadcast(self, number):
-        undefined = ir.Constant(self.vector, ir.Undefined)
-        zero = ir.IntType(32)(0)
-        one = self.builder.insert_element(undefined, number, zero)
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.count), [0] * self.count)
-        return self.builder.shuffle_vector(one, undefined, mask)
+    @property
+    def alignment(self):
+        return ir.IntType(32)(VECTOR_BYTES // self.count)
+
+    def zero(self):
+        return ir.Constant(self.vector, [0.0] * self.count)
+
+    def spread(self, number, vector):
+        """The same number in every lane."""
+        undefined = ir.Constant(vector, ir.Undefined)
+        one = self.builder.insert_element(undefined, number, ir.IntType(32)(0))
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), self.count), [0] * self.count)
+        return self.builder.shuffle_vector(one, undefined, lanes)
