@@ -65,7 +65,8 @@ def load_dataset(folder=None, dtype="float32"):
     """
     if dtype not in ("float32", "float64"):
         raise InputError(f"dtype {dtype!r}: choose float32 or float64")
-    paths = {part: _find(Path(folder or MNIST), name) for part, name in FILES.items()}
+    where = Path(MNIST if folder is None else folder)
+    paths = {part: _find(where, name) for part, name in FILES.items()}
     content = {part: read_idx(path, dimensions=3 if "images" in part else 1)
                for part, path in paths.items()}
     sums = {part: hashlib.sha256(raw).hexdigest() for part, (raw, _) in content.items()}

@@ -9,7 +9,7 @@ from npgm.errors import InputError
 from npgm.losses import cross_entropy
 from npgm.network import layer_views
 
-STEP = 1e-6
+STEP = 1e-5
 
 
 def check_gradients(net, x, y, loss=cross_entropy, coordinates=50, seed=0):
@@ -57,9 +57,14 @@ def differences(value, array, at):
 
 
 def relative_error(a, b):
-    """|a - b| / max(|a|, |b|) in the Euclidean norm; 0 if both are zero."""
-    largest = max(np.linalg.norm(a), np.linalg.norm(b))
-    return float(np.linalg.norm(a - b) / largest) if largest else 0.0
+    """|a - b| / max(|a|, |b|) in the Euclidean norm; 0 if both are zero, infinite
+    if an entry is not a number."""
+    largest = max(np.abs(a).max(), np.abs(b).max())     # its square may underflow
+    if largest == 0:
+        return 0.0
+    a, b = a / largest, b / largest
+    error = np.linalg.norm(a - b) / max(np.linalg.norm(a), np.linalg.norm(b))
+    return float(error) if np.isfinite(error) else np.inf
 
 
 def _example_error(net, x, y, loss, at, gradient):

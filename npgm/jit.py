@@ -1,5 +1,6 @@
 """How npgm compiles: Numba's settings and its cache, in one place."""
 import contextlib
+import functools
 import hashlib
 import os
 import tempfile
@@ -40,24 +41,25 @@ def specialized(template, name, *, contract=False, **meanings):
 @contextlib.contextmanager
 def _cache_folder():
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_folder())
+    numba.config.CACHE_DIR = str(_folder(before))
     try:
         yield
     finally:
         numba.config.CACHE_DIR = before
 
 
-def _folder():
-    """$NUMBA_CACHE_DIR, or npgm/ in the user's cache folder, or if that cannot
-    be written a temporary one; in it, a folder for this state of the sources."""
+@functools.cache
+def _folder(chosen):
+    """The folder for this state of the sources: in chosen ($NUMBA_CACHE_DIR), in
+    the user's cache folder, or if that cannot be written in a temporary one."""
     here = Path(__file__).parent
     sources = b"".join((here / name).read_bytes() for name in SOURCES)
     version = hashlib.sha256(sources + numba.__version__.encode()).hexdigest()[:16]
-    base = Path(numba.config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME")
-                or Path.home() / ".cache")
-    for parent in (base / "npgm", Path(tempfile.gettempdir()) / f"npgm-{os.getuid()}"):
-        with contextlib.suppress(OSError):
-            (parent / version).mkdir(parents=True, exist_ok=True)
-            if os.access(parent / version, os.W_OK):
-                return parent / version
-    raise OSError("no folder for compiled code: set NUMBA_CACHE_DIR to a writable one")
+    base = Path(chosen or os.environ.get("XDG_CACHE_HOME")
+                or os.path.expanduser("~/.cache"))
+    folder = base / "npgm" / version
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    return Path(tempfile.mkdtemp(prefix="npgm-"))

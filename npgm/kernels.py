@@ -12,6 +12,7 @@ import numpy as np
 
 from npgm.jit import compiled, specialized
 from npgm.network import aligned_zeros, layer_views
+from npgm.optimizers import check_gradient
 from npgm.simd import VECTOR_BYTES, make_tile
 
 # A block of B, 64 rows of 120 float32, fills the first-level cache (32 KB).
@@ -293,6 +294,7 @@ def compiled_update(optimizer):
                        rule=compiled(rule))
 
     def update(theta, g, state):
+        check_gradient(theta, g)        # the loop knows no bounds
         state.t += 1
         loop(theta, g, *(getattr(state, name) for name in names),
              optimizer.typed_coefficients(state.t, theta))

@@ -3,6 +3,7 @@
 This is the reference: every kernel of training is tested against it. Shapes:
 N examples, D inputs, C classes; W is (in, out); z (N, C) are the logits.
 """
+import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,7 +92,7 @@ class MLP:
             raise InputError(f"scheme {scheme!r}: choose truncated_normal or he")
         if str(dtype) not in DTYPES:
             raise InputError(f"dtype {dtype!r}: choose float32 or float64")
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(check_seed(seed))
         net = cls(sizes, aligned_zeros(parameter_count(sizes), dtype))
         for W, b in net.layers:
             if scheme == "he":
@@ -139,6 +140,8 @@ class MLP:
         x (N, D) of the net's dtype, y (N,) integers in [0, C). Raises InputError.
         """
         x, y = self.check_x(x), self.check_y(y, len(x))
+        if not len(x):
+            raise InputError("x has no examples: give at least one")
         activations = forward(self.layers, x)
         value, dz = loss(activations[-1], y)
         gradient = np.empty_like(self.theta)
@@ -191,6 +194,9 @@ class MLP:
                     raise DataError(
                         f"{path}: {name}{i + 1} is {array.dtype}{array.shape}, but "
                         f"{arrays['W1'].dtype}{shape} would fit its neighbours")
+        if min(sizes) < 1 or sizes[-1] < 2:
+            raise DataError(f"{path}: its arrays make a network of sizes "
+                            f"{tuple(sizes)}; at least two classes are needed")
         if str(arrays["W1"].dtype) not in DTYPES:
             raise DataError(f"{path}: W1 is {arrays['W1'].dtype}; float32 or float64 "
                             "is needed")
@@ -202,7 +208,9 @@ class MLP:
 
 def check_finite(x):
     """x itself; InputError, naming the first bad row, if a value is not finite."""
-    if not np.isfinite(np.sum(x)):         # one pass; look closer only on trouble
+    with np.errstate(over="ignore"):
+        total = np.sum(x)
+    if not np.isfinite(total):      # one pass; look closer only on trouble
         bad = ~np.isfinite(x).all(axis=1)
         if bad.any():
             raise InputError(f"x[{bad.argmax()}] has NaN or infinite values: remove "
@@ -221,6 +229,13 @@ def check_labels(y, count, classes):
         raise InputError(f"labels go from {y.min()} to {y.max()}: this network knows "
                          f"0 to {classes - 1}")
     return y.astype(np.int64, copy=False)
+
+
+def check_seed(seed):
+    """seed itself; InputError unless it is a whole number of at least 0."""
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError(f"seed is {seed!r}: give a whole number of at least 0")
+    return seed
 
 
 def parameter_count(sizes):
@@ -248,7 +263,11 @@ def aligned_zeros(count, dtype):
 
 
 def _check_sizes(sizes):
-    sizes = tuple(int(n) for n in sizes)
+    try:
+        sizes = tuple(operator.index(n) for n in sizes)
+    except TypeError:
+        raise InputError(f"sizes {sizes!r}: give a tuple of whole numbers, for "
+                         "example (784, 600, 128, 10)") from None
     if len(sizes) < 2 or min(sizes) < 1 or sizes[-1] < 2:
         raise InputError(f"sizes {sizes}: give at least inputs and two classes, for "
                          "example (784, 600, 128, 10)")

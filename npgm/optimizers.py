@@ -56,10 +56,7 @@ class Optimizer:
 
         theta, g: arrays of one shape and floating dtype; state: from init.
         """
-        if g.shape != theta.shape or g.dtype != theta.dtype:
-            raise InputError(
-                f"g is {g.dtype}{g.shape} but theta is {theta.dtype}{theta.shape}: "
-                "pass the gradient of this theta")
+        check_gradient(theta, g)
         arrays = [getattr(state, name) for name in self.state]
         state.t += 1
         with np.errstate(all="ignore"):  # a diverging run is a result, not noise
@@ -79,6 +76,14 @@ class Optimizer:
                 raise InputError(
                     f"{type(self).__name__}({name}={value!r}): give a number of at "
                     f"least {low} and below {high}")
+
+
+def check_gradient(theta, g):
+    """InputError unless g has theta's shape and dtype."""
+    if g.shape != theta.shape or g.dtype != theta.dtype:
+        raise InputError(
+            f"g is {g.dtype}{g.shape} but theta is {theta.dtype}{theta.shape}: "
+            "pass the gradient of this theta")
 
 
 @dataclass(frozen=True)
@@ -177,6 +182,9 @@ class RMSprop(Optimizer):
     def __post_init__(self):
         self._require(learning_rate=(0, np.inf), decay=(0, 1), epsilon=(0, np.inf),
                       initial_mean_square=(0, np.inf))
+        if self.initial_mean_square == self.epsilon == 0:
+            raise InputError("RMSprop(initial_mean_square=0, epsilon=0) divides by "
+                             "zero where a gradient is zero: make one positive")
 
     @property
     def state(self):

@@ -13,7 +13,7 @@ import numpy as np
 
 from npgm import kernels, storage
 from npgm.errors import DataError, InputError, Interrupted
-from npgm.network import check_finite, check_labels
+from npgm.network import check_finite, check_labels, check_seed
 
 CHECKPOINT_SECONDS = 30
 
@@ -23,8 +23,9 @@ class History:
     """What a run left behind.
 
     losses (steps,): mean loss of each batch, before its update. evaluations:
-    {step: what `evaluate` returned}. diverged_at: the update at which the loss
-    stopped being finite, or None. state: the optimizer's.
+    {step: what `evaluate` returned}. diverged_at: the update at which the loss,
+    or at a point of evaluation theta, was not finite; or None. state: the
+    optimizer's.
     """
 
     losses: np.ndarray
@@ -63,7 +64,7 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     Raises InputError if an argument does not fit, DataError if the checkpoint
     is damaged or of another run.
     """
-    _check(net, data, steps, batch_size)
+    _check(net, data, steps, batch_size, seed)
     evaluate = evaluate or (lambda net, step: {
         "natural_error": natural_error(net, data.x_test, data.y_test)})
     evaluate_at = set(log_spaced(steps) if evaluate_at is None else evaluate_at)
@@ -83,6 +84,9 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
                 break
             update(net.theta, gradient.theta, history.state)
             if t in evaluate_at:
+                if not np.isfinite(net.theta).all():
+                    history.diverged_at = t
+                    break
                 history.evaluations[t] = evaluate(net, t)
                 run.save()
             elif run.is_due():
@@ -151,7 +155,8 @@ def _permutation(count, seed, pass_number):
     return np.random.default_rng([seed, pass_number]).permutation(count)
 
 
-def _check(net, data, steps, batch_size):
+def _check(net, data, steps, batch_size, seed):
+    check_seed(seed)
     if steps < 1:
         raise InputError(f"steps is {steps}: give at least 1")
     if not 1 <= batch_size <= len(data.x_train):

@@ -1,0 +1,398 @@
+"""Optimizers against PyTorch's numbers, against formulas, and compiled."""
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from npgm.errors import InputError
+from npgm.kernels import compiled_update
+from npgm.optimizers import OPTIMIZERS, SGD, AdaGrad, Adam, Momentum, RMSprop
+
+TORCH = json.loads((Path(__file__).parent / "data" / "optimizer_updates.json")
+                   .read_text())
+DTYPES = [np.float32, np.float64]
+
+# npgm's spelling of the arguments stored beside each sequence.
+AS_IN_TORCH = {
+    "sgd": SGD(learning_rate=0.01),
+    "momentum": Momentum(learning_rate=0.01, momentum=0.9),
+    "adagrad": AdaGrad(learning_rate=0.01, initial_accumulator=0.0, epsilon=1e-10),
+    "rmsprop": RMSprop(learning_rate=0.01, decay=0.99, epsilon=1e-8,
+                       epsilon_inside_root=False, initial_mean_square=0.0),
+    "adam": Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8,
+                 form="algorithm1"),
+}
+
+ALL = {
+    "sgd": SGD(),
+    "momentum": Momentum(),
+    "adagrad": AdaGrad(),
+    "adagrad epsilon": AdaGrad(initial_accumulator=0.0, epsilon=1e-10),
+    "rmsprop": RMSprop(),
+    "rmsprop outside": RMSprop(epsilon_inside_root=False, initial_mean_square=0.0),
+    "adam": Adam(),
+    "adam 0.01": Adam(learning_rate=0.01),
+    "adam algorithm1": Adam(form="algorithm1"),
+    "adam printed": Adam(form="printed"),
+    "adam printed_once": Adam(form="printed_once"),
+}
+every_optimizer = pytest.mark.parametrize("optimizer", ALL.values(), ids=ALL)
+every_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def run(optimizer, theta, gradients, update=None):
+    """theta after every update (updates, P), and the final state."""
+    theta = theta.copy()
+    state, after = optimizer.init(theta), []
+    for g in gradients:
+        (update or optimizer.update)(theta, g, state)
+        after.append(theta.copy())
+    return np.array(after), state
+
+
+def follow(optimizer, theta, gradients):
+    """One parameter in float64: its value after every update."""
+    return run(optimizer, np.array([theta]), np.array(gradients)[:, None])[0][:, 0]
+
+
+def random_run(dtype, updates=6, count=1000):
+    """theta and gradients of every size, a quarter of them zero."""
+    rng = np.random.default_rng(0)
+    g = rng.normal(size=(updates, count)) * 10.0 ** rng.integers(-25, 15, count)
+    g[rng.random(g.shape) < 0.25] = 0
+    return rng.normal(size=count).astype(dtype), g.astype(dtype)
+
+
+# Against PyTorch
+
+
+@pytest.mark.parametrize("name", AS_IN_TORCH)
+def test_updates_equal_pytorchs(name):
+    after, _ = run(AS_IN_TORCH[name], np.array(TORCH["theta"]),
+                   np.array(TORCH["gradients"]))
+    expected = np.array(TORCH["optimizers"][name]["thetas"])
+    assert after.shape == expected.shape == (30, 8)
+    np.testing.assert_allclose(after, expected, rtol=1e-12, atol=0)
+
+
+def test_the_sequences_tell_the_optimizers_apart():
+    last = [tuple(record["thetas"][-1]) for record in TORCH["optimizers"].values()]
+    assert len(set(last)) == len(AS_IN_TORCH)
+
+
+# By hand, in plain floats. Gradients 3 then -1, from theta = 1.
+
+
+def test_sgd_by_hand():
+    after = follow(SGD(0.1), 1.0, [3.0, -1.0])
+    np.testing.assert_allclose(after, [0.7, 0.8], rtol=1e-15)
+
+
+def test_momentum_by_hand():
+    # a = 3, then 0.9 * 3 - 1 = 1.7, then 0.9 * 1.7 + 0 = 1.53
+    after = follow(Momentum(0.1), 1.0, [3.0, -1.0, 0.0])
+    np.testing.assert_allclose(after, [0.7, 0.53, 0.377], rtol=1e-14)
+
+
+def test_adagrad_starts_its_sum_at_a_tenth():
+    # a = 0.1 + 9 = 9.1, then 10.1
+    first = 1 - 0.01 * 3 / math.sqrt(9.1)
+    second = first + 0.01 * 1 / math.sqrt(10.1)
+    np.testing.assert_allclose(follow(AdaGrad(), 1.0, [3.0, -1.0]), [first, second],
+                               rtol=1e-15)
+
+
+def test_adagrad_adds_epsilon_outside_the_root():
+    # a = 9, then 10
+    first = 1 - 0.01 * 3 / (3 + 0.5)
+    second = first + 0.01 * 1 / (math.sqrt(10) + 0.5)
+    optimizer = AdaGrad(initial_accumulator=0.0, epsilon=0.5)
+    np.testing.assert_allclose(follow(optimizer, 1.0, [3.0, -1.0]), [first, second],
+                               rtol=1e-15)
+
+
+def test_rmsprop_starts_its_mean_square_at_1():
+    # v = 0.9 + 0.1 * 9 = 1.8, then 0.9 * 1.8 + 0.1 = 1.72
+    first = 1 - 0.001 * 3 / math.sqrt(1.8 + 1e-10)
+    second = first + 0.001 * 1 / math.sqrt(1.72 + 1e-10)
+    np.testing.assert_allclose(follow(RMSprop(), 1.0, [3.0, -1.0]), [first, second],
+                               rtol=1e-15)
+
+
+@pytest.mark.parametrize("inside, roots", [
+    (True, [math.sqrt(1.8 + 0.5), math.sqrt(1.72 + 0.5)]),
+    (False, [math.sqrt(1.8) + 0.5, math.sqrt(1.72) + 0.5])])
+def test_rmsprop_has_epsilon_where_it_says(inside, roots):
+    first = 1 - 0.001 * 3 / roots[0]
+    second = first + 0.001 * 1 / roots[1]
+    optimizer = RMSprop(epsilon=0.5, epsilon_inside_root=inside)
+    np.testing.assert_allclose(follow(optimizer, 1.0, [3.0, -1.0]), [first, second],
+                               rtol=1e-15)
+
+
+# The same m and v for epsilon_hat, algorithm1 and printed_once:
+#   m = 0.1 * 3 = 0.3, then 0.9 * 0.3 - 0.1 * 1 = 0.17
+#   v = 0.001 * 9 = 0.009, then 0.999 * 0.009 + 0.001 * 1 = 0.009991
+# corrected by 1 - 0.9^t = 0.1, 0.19 and 1 - 0.999^t = 0.001, 0.001999.
+# An epsilon of 0.5 shows where it is added.
+M, V = [0.3, 0.17], [0.009, 0.009991]
+C1, C2 = [0.1, 0.19], [0.001, 0.001999]
+ALPHA_T = [0.001 * math.sqrt(c2) / c1 for c1, c2 in zip(C1, C2)]
+
+
+def adam_steps(form):
+    after = follow(Adam(epsilon=0.5, form=form), 1.0, [3.0, -1.0])
+    return -np.diff(after, prepend=1.0)
+
+
+def test_adam_epsilon_hat_by_hand():
+    expected = [a * m / (math.sqrt(v) + 0.5) for a, m, v in zip(ALPHA_T, M, V)]
+    np.testing.assert_allclose(adam_steps("epsilon_hat"), expected, rtol=1e-11)
+
+
+def test_adam_algorithm1_by_hand():
+    expected = [0.001 * (m / c1) / (math.sqrt(v / c2) + 0.5)
+                for m, v, c1, c2 in zip(M, V, C1, C2)]
+    np.testing.assert_allclose(adam_steps("algorithm1"), expected, rtol=1e-11)
+
+
+def test_adam_printed_once_corrects_twice():
+    expected = [a * (m / c1) / (math.sqrt(v / c2) + 0.5)
+                for a, m, v, c1, c2 in zip(ALPHA_T, M, V, C1, C2)]
+    np.testing.assert_allclose(adam_steps("printed_once"), expected, rtol=1e-11)
+
+
+def test_adam_printed_feeds_its_corrections_back():
+    # m = 0.3 / 0.1 = 3, then (0.9 * 3 - 0.1) / 0.19 = 2.6 / 0.19
+    # v = 0.009 / 0.001 = 9, then (0.999 * 9 + 0.001) / 0.001999
+    m, v = [3, 2.6 / 0.19], [9, 8.992 / 0.001999]
+    expected = [a * m / (math.sqrt(v) + 0.5) for a, m, v in zip(ALPHA_T, m, v)]
+    np.testing.assert_allclose(adam_steps("printed"), expected, rtol=1e-10)
+
+
+# Adam's forms beside each other
+
+
+def test_without_epsilon_the_two_sound_forms_are_one():
+    gradients = np.random.default_rng(0).normal(size=(50, 20))
+    hat, algorithm1 = (run(Adam(epsilon=0.0, form=form), np.ones(20), gradients)[0]
+                       for form in ("epsilon_hat", "algorithm1"))
+    np.testing.assert_allclose(hat, algorithm1, rtol=1e-13)
+
+
+def test_with_epsilon_they_differ():
+    """By sqrt(1 - beta2), a factor of 32, in the weight of epsilon at first."""
+    hat, algorithm1 = (1 - follow(Adam(form=form), 1.0, [1e-8])[0]
+                       for form in ("epsilon_hat", "algorithm1"))
+    assert algorithm1 == pytest.approx(0.001 / 2, rel=1e-6)
+    assert hat == pytest.approx(0.001 / (1 + 1 / math.sqrt(0.001)), rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
+def test_adams_first_step_is_the_learning_rate_whatever_the_gradient(size):
+    assert follow(Adam(), 1.0, [size])[0] == pytest.approx(1 - 0.001, rel=1e-5)
+
+
+def printed_run(updates, g=0.01):
+    theta = np.zeros(1, np.float32)
+    return run(Adam(form="printed"), theta, np.full((updates, 1), g, np.float32))
+
+
+def test_adam_printed_overflows_in_about_22_updates():
+    # v grows by about 1 / (1 - 0.999^t), that is 1000 / t, at update t.
+    finite = [np.isfinite(printed_run(t)[1].v[0]) for t in range(1, 31)]
+    assert 20 <= finite.index(False) + 1 <= 24
+    assert np.isinf(printed_run(30)[1].v[0])
+
+
+def test_adam_printed_steps_below_a_millionth_within_five_updates():
+    steps = np.abs(np.diff(printed_run(30)[0][:, 0], prepend=0))
+    assert steps[0] > 1e-4
+    assert np.all(steps[4:] < 1e-6)
+
+
+def test_adam_printed_freezes():
+    theta = printed_run(40)[0][:, 0]
+    assert np.all(theta[24:] == theta[24])
+    assert np.isfinite(theta).all()
+
+
+def test_adam_printed_once_does_not_freeze():
+    theta = run(Adam(form="printed_once"), np.zeros(1, np.float32),
+                np.full((40, 1), 0.01, np.float32))[0][:, 0]
+    assert np.all(np.diff(theta) < -1e-4)
+
+
+# Compiled
+
+
+@every_optimizer
+@every_dtype
+def test_compiled_updates_are_the_same_to_the_bit(optimizer, dtype):
+    theta, gradients = random_run(dtype)
+    with np.errstate(all="ignore"):
+        expected, state = run(optimizer, theta, gradients)
+        after, compiled_state = run(optimizer, theta, gradients,
+                                    compiled_update(optimizer))
+    np.testing.assert_array_equal(after, expected)
+    assert vars(compiled_state).keys() == vars(state).keys()
+    for name, value in vars(state).items():
+        np.testing.assert_array_equal(vars(compiled_state)[name], value)
+
+
+def test_compiled_and_plain_updates_may_alternate():
+    theta, gradients = random_run(np.float32)
+    optimizer = Adam()
+    plain, compiled = optimizer.update, compiled_update(optimizer)
+    turns = iter([plain, compiled] * 3)
+    mixed, _ = run(optimizer, theta, gradients, lambda *args: next(turns)(*args))
+    assert mixed.tobytes() == run(optimizer, theta, gradients)[0].tobytes()
+
+
+def test_compiled_updates_check_the_gradient_too():
+    """Compiled loops know no bounds: a short g would be read past its end."""
+    optimizer, theta = Adam(), np.ones(5)
+    state = optimizer.init(theta)
+    with pytest.raises(InputError):
+        compiled_update(optimizer)(theta, np.zeros(4), state)
+    assert state.t == 0
+
+
+# What all of them share
+
+
+@every_optimizer
+@every_dtype
+def test_dtype_is_kept(optimizer, dtype):
+    theta, gradients = random_run(dtype)
+    after, state = run(optimizer, theta, gradients)
+    assert after.dtype == dtype
+    assert {getattr(state, name).dtype for name in optimizer.state} <= {theta.dtype}
+
+
+@every_optimizer
+@every_dtype
+def test_a_rule_computes_in_the_dtype_of_theta(optimizer, dtype):
+    theta = np.ones(3, dtype)
+    arrays = [np.ones(3, dtype) for _ in optimizer.state]
+    new = optimizer.rule(theta, theta, *arrays,
+                         *optimizer.typed_coefficients(1, theta))
+    assert [array.dtype for array in new] == [dtype] * (1 + len(arrays))
+
+
+@every_optimizer
+def test_float32_updates_are_near_those_of_float64(optimizer):
+    rng = np.random.default_rng(0)
+    theta, gradients = rng.normal(size=200), rng.normal(size=(3, 200))
+    wide = run(optimizer, theta.astype(np.float32).astype(float),
+               gradients.astype(np.float32).astype(float))[0]
+    narrow = run(optimizer, theta.astype(np.float32), gradients.astype(np.float32))[0]
+    np.testing.assert_allclose(narrow, wide, rtol=1e-4, atol=1e-6)
+
+
+@every_optimizer
+def test_updates_are_made_in_place(optimizer):
+    theta = np.ones(5)
+    state = optimizer.init(theta)
+    arrays = [theta, *(getattr(state, name) for name in optimizer.state)]
+    before = [array.copy() for array in arrays]
+    optimizer.update(theta, np.full(5, 0.5), state)
+    assert state.t == 1
+    assert all(np.all(a != b) for a, b in zip(arrays, before))
+    assert all(getattr(state, name) is array
+               for name, array in zip(optimizer.state, arrays[1:]))
+
+
+@every_optimizer
+def test_gradients_are_left_as_they_were(optimizer):
+    theta, g = np.ones(5), np.arange(5.0)
+    optimizer.update(theta, g, optimizer.init(theta))
+    assert g.tolist() == [0, 1, 2, 3, 4]
+
+
+@every_optimizer
+def test_every_parameter_stands_for_itself(optimizer):
+    theta, gradients = random_run(np.float32, count=50)
+    whole, _ = run(optimizer, theta, gradients)
+    single, _ = run(optimizer, theta[7:8], gradients[:, 7:8])
+    assert np.array_equal(whole[:, 7:8], single)
+
+
+@every_optimizer
+def test_a_first_step_goes_downhill(optimizer):
+    theta = np.zeros(2)
+    optimizer.update(theta, np.array([0.5, -0.5]), optimizer.init(theta))
+    assert theta[0] < 0 < theta[1]
+
+
+@every_optimizer
+@pytest.mark.parametrize("g", [np.zeros(4), np.zeros((5, 1)), np.zeros(1),
+                               np.zeros(5, np.float32), np.zeros(5, int)])
+def test_a_gradient_that_does_not_fit_changes_nothing(optimizer, g):
+    theta = np.ones(5)
+    state = optimizer.init(theta)
+    with pytest.raises(InputError) as caught:
+        optimizer.update(theta, g, state)
+    assert "\n" not in str(caught.value)
+    assert theta.tolist() == [1] * 5
+    assert state.t == 0
+
+
+# Hyperparameters
+
+
+NUMBERS = [(cls, field.name) for cls in OPTIMIZERS.values()
+           for field in dataclasses.fields(cls) if isinstance(field.default, float)]
+
+
+@pytest.mark.parametrize("cls, name", NUMBERS)
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, "0.1", None])
+def test_impossible_numbers(cls, name, value):
+    with pytest.raises(InputError, match=name) as caught:
+        cls(**{name: value})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("cls, name", [(Momentum, "momentum"), (RMSprop, "decay"),
+                                       (Adam, "beta1"), (Adam, "beta2")])
+def test_averages_must_forget(cls, name):
+    with pytest.raises(InputError, match=name):
+        cls(**{name: 1.0})
+
+
+def test_an_unknown_form_of_adam():
+    with pytest.raises(InputError, match="algorithm1"):
+        Adam(form="amsgrad")
+
+
+@pytest.mark.parametrize("cls, start", [(AdaGrad, "initial_accumulator"),
+                                        (RMSprop, "initial_mean_square")])
+def test_nothing_to_divide_by(cls, start):
+    with pytest.raises(InputError, match="zero"):
+        cls(**{start: 0.0, "epsilon": 0.0})
+
+
+def test_hyperparameters_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Adam().learning_rate = 0.01
+
+
+@every_optimizer
+def test_a_configuration_survives_json(optimizer):
+    text = json.dumps(dataclasses.asdict(optimizer), allow_nan=False)
+    assert type(optimizer)(**json.loads(text)) == optimizer
+
+
+def test_defaults_are_the_protocols():
+    assert {name: dataclasses.asdict(cls()) for name, cls in OPTIMIZERS.items()} == {
+        "sgd": {"learning_rate": 0.01},
+        "momentum": {"learning_rate": 0.01, "momentum": 0.9},
+        "adagrad": {"learning_rate": 0.01, "initial_accumulator": 0.1,
+                    "epsilon": 0.0},
+        "rmsprop": {"learning_rate": 0.001, "decay": 0.9, "epsilon": 1e-10,
+                    "epsilon_inside_root": True, "initial_mean_square": 1.0},
+        "adam": {"learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999,
+                 "epsilon": 1e-8, "form": "epsilon_hat"}}
