@@ -47,14 +47,14 @@ def backward(layers, activations, dz):
         h, (W, _) = activations[i], layers[i]
         dh = dz @ W.T
         yield h.T @ dz, dz.sum(axis=0), dh
-        dz = dh * (h > 0)
+        dz = np.where(h > 0, dh, 0)
 
 
 def backward_to_x(layers, activations, dz):
     """dx (N, D) alone: backward without the gradients of the weights."""
     for i in reversed(range(len(layers))):
         dh = dz @ layers[i][0].T
-        dz = dh * (activations[i] > 0)
+        dz = np.where(activations[i] > 0, dh, 0)
     return dh
 
 

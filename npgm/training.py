@@ -5,14 +5,16 @@ on the seed and t, and a checkpoint holds theta, the optimizer's state and t, so
 an interrupted run goes on and ends with the same bits.
 """
 import functools
+import hashlib
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from npgm import kernels, storage
+from npgm import storage
 from npgm.errors import DataError, InputError, Interrupted
+from npgm.minibatch import MinibatchGradient, compiled_update
 from npgm.network import check_finite, check_labels, check_seed
 
 CHECKPOINT_SECONDS = 30
@@ -68,11 +70,12 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     evaluate = evaluate or (lambda net, step: {
         "natural_error": natural_error(net, data.x_test, data.y_test)})
     evaluate_at = set(log_spaced(steps) if evaluate_at is None else evaluate_at)
-    gradient = kernels.MinibatchGradient(net, data.x_train, batch_size)
-    update = kernels.compiled_update(optimizer)
+    gradient = MinibatchGradient(net, data.x_train, batch_size)
+    update = compiled_update(optimizer)
     history = History(np.full(steps, np.nan, net.dtype),
                       state=optimizer.init(net.theta))
-    run = Checkpoint(checkpoint, net, history)
+    run = Checkpoint(checkpoint, net, history,
+                     (optimizer, batch_size, seed, data.x_train, data.y_train))
     run.load()
     try:
         for t in range(history.state.t + 1, steps + 1):
@@ -104,18 +107,24 @@ def natural_error(net, x, y):
     is wrong."""
     wrong = 0
     for s in range(0, len(x), 1000):
-        z = net.logits(x[s:s + 1000])
+        with np.errstate(all="ignore"):     # a diverged network is a result too
+            z = net.logits(x[s:s + 1000])
         wrong += np.count_nonzero((z.argmax(axis=1) != y[s:s + 1000])
                                   | np.isnan(z).any(axis=1))
     return 100 * wrong / len(x)
 
 
 class Checkpoint:
-    """theta, the optimizer's state, t and the losses, in one .npz file."""
+    """theta, the optimizer's state, t and the losses, in one .npz file.
 
-    def __init__(self, path, net, history):
+    run: what else the bits depend on; its digest is stored too, and a checkpoint
+    with another one is refused.
+    """
+
+    def __init__(self, path, net, history, run):
         self.path = Path(path) if path else None
         self.net, self.history = net, history
+        self.identity = _digest(run) if path else None
         self.saved = time.monotonic()
 
     def arrays(self):
@@ -130,7 +139,7 @@ class Checkpoint:
     def save(self):
         if self.path:
             storage.write_arrays(self.path, t=np.array(self.history.state.t),
-                                 **self.arrays())
+                                 identity=np.array(self.identity), **self.arrays())
             self.saved = time.monotonic()
 
     def load(self):
@@ -138,15 +147,26 @@ class Checkpoint:
             return
         stored = storage.read_arrays(self.path)
         mine = self.arrays()
-        fits = set(stored) == {"t", *mine} and all(
+        fits = set(stored) == {"t", "identity", *mine} and all(
             stored[name].shape == array.shape and stored[name].dtype == array.dtype
-            for name, array in mine.items()) and stored["t"].shape == ()
-        if not fits or not 0 <= stored["t"] <= self.history.losses.size:
+            for name, array in mine.items())
+        if not (fits and str(stored["identity"]) == self.identity
+                and stored["t"].ndim == 0
+                and 0 <= stored["t"] <= self.history.losses.size):
             raise DataError(f"{self.path} is a checkpoint of another run: delete it "
                             "or choose another path")
         for name, array in mine.items():
             array[...] = stored[name]
         self.history.state.t = int(stored["t"])
+
+
+def _digest(values):
+    """SHA-256 over arrays' bytes and other values' text."""
+    digest = hashlib.sha256()
+    for value in values:
+        digest.update(np.ascontiguousarray(value) if isinstance(value, np.ndarray)
+                      else repr(value).encode())
+    return digest.hexdigest()
 
 
 @functools.lru_cache(maxsize=1)

@@ -25,6 +25,7 @@ npgm.optimizers
 npgm.jit
 npgm.simd
 npgm.kernels
+npgm.minibatch
 npgm.training
 npgm.attacks.base
 npgm.attacks.fgsm
@@ -105,3 +106,13 @@ def test_the_mathematics_needs_neither_numba_nor_matplotlib(statement):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)})
     assert result.stdout.strip() == "[]"
+
+
+def test_the_cache_of_compiled_code_knows_every_source_it_is_made_of():
+    # Numba would go on using old code if a file its kernels inline changed.
+    from npgm.jit import SOURCES as listed
+    using = {path.name for path in PACKAGE.glob("*.py")
+             if any(name.startswith(("npgm.jit", "npgm.simd", "npgm.kernels"))
+                    for name in imported(path.read_text()))}
+    rules = "optimizers.py"
+    assert using | {rules, "jit.py", "simd.py"} == set(listed)

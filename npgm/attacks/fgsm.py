@@ -41,12 +41,13 @@ class FGSM:
             self._attack(model, x[s:s + PIECE], y[s:s + PIECE])
             for s in range(0, len(x), PIECE)])
 
+    @np.errstate(all="ignore")      # what is not finite is told by the status
     def _attack(self, model, x, y):
         z, vjp = linearize(model, x)
         dx = vjp(self.loss(z, y)[1])
-        with np.errstate(invalid="ignore"):     # sign of a NaN is a NaN
-            x_adv = x + x.dtype.type(self.epsilon) * np.sign(dx)
-        x_adv[~np.isfinite(dx).all(axis=1)] = x[~np.isfinite(dx).all(axis=1)]
+        x_adv = x + x.dtype.type(self.epsilon) * np.sign(dx)
+        broken = ~np.isfinite(dx).all(axis=1)
+        x_adv[broken] = x[broken]
         if self.clip is not None:
             np.clip(x_adv, *self.clip, out=x_adv)
         return judge(z, dx, y, x_adv, model.logits(x_adv))

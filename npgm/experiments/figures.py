@@ -1,7 +1,4 @@
 """How figures look and how they are written."""
-import matplotlib
-from matplotlib.figure import Figure
-
 from npgm import storage
 
 PAPER, NATURAL, ATTACKED, REPAIRED, VALID = (
@@ -14,6 +11,8 @@ STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
 
 def new(columns, width=10, height=4.2, **options):
     """A figure with a row of axes: (figure, axes)."""
+    import matplotlib       # here, because it takes longer than all the rest
+    from matplotlib.figure import Figure
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height))
         return figure, figure.subplots(1, columns, **options)
@@ -26,5 +25,6 @@ def stamp(figure, text):
 
 
 def save(figure, path):
+    import matplotlib
     with storage.replacing(path) as file, matplotlib.rc_context(STYLE):
         figure.savefig(file, format="png", metadata={"Software": "npgm"})

@@ -16,8 +16,10 @@ import contextlib
 import hashlib
 import json
 import multiprocessing
+import os
 import shutil
 import signal
+import threading
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -81,8 +83,11 @@ class Record:
         try:
             record = cls(**stored)
         except TypeError:
-            raise DataError(f"{path} is not a run's record: delete it to run "
-                            "again") from None
+            record = None
+        if not (record and record.status in ("training", "done", "diverged")
+                and isinstance(record.evaluations, dict)
+                and all(isinstance(e, dict) for e in record.evaluations.values())):
+            raise DataError(f"{path} is not a run's record: delete it to run again")
         if record.configuration != configuration:
             raise DataError(f"{path} is the record of a run with other settings: "
                             "delete it or choose another --out")
@@ -105,11 +110,16 @@ def work(out, run, measures, data_folder):
     """Train a run, or go on with it, and take the measures it lacks."""
     from npgm.data import load_dataset
     folder = folder_of(out, run)
-    with _lock(folder):
+    with _BUSY, _lock(folder):
+        for leftover in folder.glob(".*"):      # of a process that was killed
+            leftover.unlink()
         record = Record.read(folder / "record.json", run.configuration)
         if record.status != "training" and not _missing(record, measures):
             return
         data = load_dataset(data_folder)
+        if data.checksum != run.data_checksum:
+            raise DataError(f"{data_folder or 'the shipped MNIST'} has changed since "
+                            "this run was asked for: give the same command again")
         if record.status == "training":
             _train(folder, run, record, measures, data)
         _measure_snapshots(folder, record, measures, data)
@@ -136,9 +146,13 @@ def _train(folder, run, record, measures, data):
         store()
 
     progress = _Progress(folder, record, run.steps)
-    history = train(net, optimizer, data, steps=run.steps, batch_size=run.batch_size,
-                    seed=run.seed, checkpoint=folder / "checkpoint.npz",
-                    evaluate=evaluate, progress=progress)
+    try:
+        history = train(net, optimizer, data, steps=run.steps, seed=run.seed,
+                        batch_size=run.batch_size, evaluate=evaluate,
+                        checkpoint=folder / "checkpoint.npz", progress=progress)
+    except Interrupted:
+        store()
+        raise
     storage.write_arrays(folder / "losses.npz", losses=history.losses)
     record.diverged_at = history.diverged_at
     record.status = "done" if history.diverged_at is None else "diverged"
@@ -165,6 +179,9 @@ def _measure(name, net, data):
     return MEASURES[name](net, data)
 
 
+_BUSY = threading.Lock()        # held while this process works on a run
+
+
 class _Clock:
     def __init__(self):
         self.start = time.monotonic()
@@ -178,7 +195,7 @@ class _Progress:
     """Called after every update: twice a second it tells how far the run is and
     stops it if that was asked for."""
 
-    stop = False        # set by SIGTERM, for the whole process
+    stop = False        # for the whole process, by SIGTERM or the parent's death
 
     def __init__(self, folder, record, steps):
         self.path, self.record, self.steps = folder / "progress.json", record, steps
@@ -189,8 +206,7 @@ class _Progress:
         if now - self.told < 0.5 and step != self.steps:
             return
         self.told = now
-        parent = multiprocessing.parent_process()
-        if _Progress.stop or (parent is not None and not parent.is_alive()):
+        if _Progress.stop:
             raise Interrupted(f"stopped after {step:,} of {self.steps:,} updates")
         newest = {name: value for taken in list(self.record.evaluations.values())[-1:]
                   for numbers in taken.values() for name, value in numbers.items()}
@@ -227,6 +243,16 @@ def prepare_worker():
         _Progress.stop = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, stop)
+    if multiprocessing.parent_process():
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent():
+    """A killed parent leaves its workers waiting for work: save, then end."""
+    multiprocessing.parent_process().join()
+    _Progress.stop = True
+    with _BUSY:
+        os._exit(1)
 
 
 def forget(out, runs):
@@ -240,10 +266,12 @@ def progress_of(out, run):
     """{"step": updates done, newest measurements} of a run, as of now."""
     folder = folder_of(out, run)
     with contextlib.suppress(DataError):
-        return storage.read_json(folder / "progress.json")
-    with contextlib.suppress(DataError, KeyError):
-        record = storage.read_json(folder / "record.json")
-        if record["status"] != "training":
+        progress = storage.read_json(folder / "progress.json")
+        if isinstance(progress, dict) and isinstance(progress.get("step"), int):
+            return progress
+    with contextlib.suppress(DataError):
+        if Record.read(folder / "record.json",
+                       run.configuration).status != "training":
             return {"step": run.steps}
     return {"step": 0}
 

@@ -10,6 +10,8 @@ from tqdm import tqdm
 from npgm.errors import Interrupted, NpgmError
 from npgm.experiments import provenance, runs
 
+SHOWN = {"natural_error": "natural", "fgs_error": "FGS"}      # beside the bar
+
 
 def complete(out, wanted, measures, data_folder=None, jobs=1, executor=None):
     """Bring every wanted run to its end, measured; finished ones cost nothing.
@@ -27,9 +29,12 @@ def complete(out, wanted, measures, data_folder=None, jobs=1, executor=None):
                 runs.prepare_worker))
         stack.enter_context(_termination_as_interrupt())
         bar = stack.enter_context(_Bar(out, wanted))
+        # Blocked while workers start, who inherit it: Ctrl-C is this process's.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         tasks = {executor.submit(runs.work, out, run, measures, data_folder): run
                  for run in wanted}
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             waiting = set(tasks)
             while waiting:
                 _, waiting = futures.wait(waiting, timeout=0.5)
@@ -98,10 +103,10 @@ class _Bar:
         for run in self.wanted:
             progress = runs.progress_of(self.out, run)
             steps += min(progress["step"], run.steps)
-            if "natural_error" in progress and progress != self.seen.get(run.hash):
-                self.seen[run.hash] = progress
-                self.bar.set_postfix_str(
-                    f"{run.optimizer} seed {run.seed}: natural "
-                    f"{progress['natural_error']:.1f} %, FGS "
-                    f"{progress['fgs_error']:.1f} %", refresh=False)
+            errors = [f"{word} {progress[name]:.1f} %" for name, word in SHOWN.items()
+                      if isinstance(progress.get(name), float)]
+            if errors and errors != self.seen.get(run.hash):
+                self.seen[run.hash] = errors
+                self.bar.set_postfix_str(f"{run.optimizer} seed {run.seed}: "
+                                         + ", ".join(errors), refresh=False)
         self.bar.update(steps - self.bar.n)

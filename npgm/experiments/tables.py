@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from npgm import storage
+from npgm.experiments import figures
 
 
 def summary(values):
@@ -68,7 +69,6 @@ def long_csv(rows, keys, quantities):
 def write_all(out, name, result, text, csv_text, draw):
     """DIR/NAME.json, .md, .csv and .png; the picture is drawn from the JSON read
     back, so that it can always be drawn again from it."""
-    from npgm.experiments import figures
     base = Path(out) / name
     storage.write_json(f"{base}.json", result)
     storage.write_text(f"{base}.md", text)

@@ -1,0 +1,279 @@
+"""Every kernel against the NumPy it stands for; with the JIT, and without it."""
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from npgm import kernels, losses, minibatch
+from npgm.network import MLP
+from npgm.optimizers import SGD, AdaGrad, Adam, Momentum, RMSprop
+
+ROOT = Path(__file__).parents[1]
+TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
+
+# Rows of A, columns of A, columns of B: around the block of 64 columns, and
+# widths that are no multiple of any vector.
+SHAPES = [(1, 1, 1), (1, 63, 7), (7, 64, 10), (63, 65, 16), (64, 130, 1),
+          (65, 128, 128), (125, 10, 7), (125, 64, 600), (3, 784, 10), (128, 16, 130)]
+
+DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
+DENSITIES = pytest.mark.parametrize("density", [0, 0.2, 1])
+MATRICES = pytest.mark.parametrize("shape", SHAPES, ids=str)
+
+
+def draw(rows, columns, dtype, density=1.0):
+    """A random matrix of which that share is not zero."""
+    rng = np.random.default_rng([rows, columns])
+    A = rng.standard_normal((rows, columns)) * (rng.random((rows, columns)) < density)
+    return A.astype(dtype)
+
+
+def dense(sparse, columns):
+    """Sparse rows as a dense matrix."""
+    A = np.zeros((len(sparse.starts), columns), sparse.values.dtype)
+    for row, starts in zip(A, sparse.starts):
+        for block, (start, stop) in enumerate(zip(starts, starts[1:])):
+            at = sparse.columns[start:stop]
+            assert (at // kernels.BLOCK == block).all()
+            assert (np.diff(at.astype(np.int64)) > 0).all()
+            row[at] = sparse.values[start:stop]
+    return A
+
+
+def assert_near(found, expected, tolerance):
+    """Relative error in the norm; what should be zero must be exactly zero."""
+    assert found.dtype == expected.dtype and found.shape == expected.shape
+    error = np.linalg.norm((found - expected).astype("float64"))
+    assert error <= tolerance * np.linalg.norm(expected.astype("float64"))
+
+
+@DTYPES
+@DENSITIES
+@MATRICES
+def test_compress_keeps_every_nonzero_entry(shape, density, dtype):
+    A = draw(*shape[:2], dtype, density)
+    packed = kernels.SparseRows.from_dense(A)
+    spread = kernels.SparseRows.empty(A.shape, dtype)
+    kernels.compress(A, spread, True)
+    np.testing.assert_array_equal(dense(packed, A.shape[1]), A)
+    np.testing.assert_array_equal(dense(spread, A.shape[1]), A)
+
+
+@DTYPES
+def test_compress_keeps_nan_infinity_and_the_smallest_number(dtype):
+    A = np.zeros((2, 70), dtype)
+    A[0, 3], A[0, 69], A[1, 0], A[1, 64] = np.nan, np.inf, 0, np.nextafter(
+        A[0, 0], A.dtype.type(1))
+    np.testing.assert_array_equal(dense(kernels.SparseRows.from_dense(A), 70), A)
+
+
+@DTYPES
+def test_gather_is_indexing(dtype):
+    A = draw(9, 130, dtype, 0.2)
+    rows = np.array([8, 0, 3, 3, 5])
+    chosen = kernels.SparseRows.empty((5, 130), dtype)
+    kernels.gather(kernels.SparseRows.from_dense(A), rows, chosen)
+    np.testing.assert_array_equal(dense(chosen, 130), A[rows])
+
+
+@DTYPES
+@DENSITIES
+@MATRICES
+def test_transpose_leaves_out_dead_rows(shape, density, dtype):
+    A = draw(*shape[:2], dtype, density)
+    live = np.arange(len(A)) % 3 != 1
+    transposed = kernels.SparseRows.empty(A.T.shape, dtype)
+    kernels.transpose(kernels.SparseRows.from_dense(A), live, transposed,
+                      np.zeros(A.shape[1], np.int64))
+    np.testing.assert_array_equal(dense(transposed, len(A)), (A * live[:, None]).T)
+
+
+@DTYPES
+@MATRICES
+def test_transpose_dense(shape, dtype):
+    A = draw(*shape[:2], dtype)
+    transposed = np.empty(A.T.shape, dtype)
+    kernels.transpose_dense(A, transposed)
+    np.testing.assert_array_equal(transposed, A.T)
+
+
+@DTYPES
+@DENSITIES
+@MATRICES
+def test_product(shape, density, dtype):
+    rows, inner, width = shape
+    A, B = draw(rows, inner, dtype, density), draw(inner, width, dtype)
+    b = draw(1, width + 3, dtype)[0]        # longer than the rows, as zeros are
+    out = np.full((rows, width), np.nan, dtype)
+    kernels.product(kernels.SparseRows.from_dense(A), B, b, out)
+    assert_near(out, A @ B + b[:width], TOLERANCE[dtype])
+
+
+@DTYPES
+@MATRICES
+def test_sum_rows(shape, dtype):
+    A = draw(shape[0], shape[2], dtype)
+    total = np.full(shape[2], np.nan, dtype)
+    kernels.sum_rows(A, total)
+    assert_near(total, A.sum(axis=0), 10 * TOLERANCE[dtype])
+
+
+@DTYPES
+@MATRICES
+def test_relu_and_its_derivative(shape, dtype):
+    Z = draw(shape[0], shape[2], dtype, 0.7)
+    H, dH = Z.copy(), draw(*Z.shape, dtype)[::-1].copy()
+    expected = dH * (Z > 0)
+    kernels.relu(H)
+    kernels.relu_backward(dH, H)
+    np.testing.assert_array_equal(H, np.maximum(Z, 0))
+    np.testing.assert_array_equal(dH, expected)
+
+
+@DTYPES
+def test_nan_survives_relu(dtype):
+    Z = np.array([[np.nan, -1, np.inf], [-np.inf, 2, np.nan]], dtype)
+    kernels.relu(Z)
+    np.testing.assert_array_equal(Z, np.array([[np.nan, 0, np.inf],
+                                               [0, 2, np.nan]], dtype))
+
+
+@DTYPES
+@pytest.mark.parametrize("lead", [0, 1, 20, 80, 110, 1000])
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_cross_entropy(classes, lead, dtype):
+    """Whatever the lead of the right class, the loss keeps its precision."""
+    N = 125
+    z = draw(N, classes, dtype)
+    y = np.arange(N) % classes
+    z[np.arange(N), y] += lead
+    z[::10] -= 3 * lead                     # the whole row: nothing may change
+    dz, loss = np.empty_like(z), np.empty(N, dtype)
+    kernels.cross_entropy(z, y, dz, loss)
+    expected_loss, expected_dz = losses.cross_entropy(z, y)
+    np.testing.assert_allclose(loss, expected_loss, 10 * TOLERANCE[dtype])
+    np.testing.assert_allclose(N * dz, expected_dz, 10 * TOLERANCE[dtype],
+                               atol=4 * np.finfo(dtype).eps)
+
+
+@DTYPES
+def test_cross_entropy_of_nan_is_nan(dtype):
+    z = np.array([[0, 1, np.nan], [np.nan, 1, 2], [0, 1, 2]], dtype)
+    dz, loss = np.empty_like(z), np.empty(3, dtype)
+    kernels.cross_entropy(z, np.array([0, 0, 0]), dz, loss)
+    np.testing.assert_array_equal(np.isnan(loss), [True, True, False])
+    np.testing.assert_array_equal(np.isnan(dz).all(axis=1), [True, True, False])
+
+
+def network(sizes, dtype, lead=1):
+    """A network whose logits are multiplied by lead: a power of two, so that
+    nothing else changes."""
+    net = MLP.initialize(sizes, seed=4, dtype=dtype, scheme="he")
+    for array in net.layers[-1]:
+        array *= lead
+    return net
+
+
+def assert_gradient(net, x, rows, y, gradient, tolerance):
+    """A MinibatchGradient against MLP.loss_gradients, which is returned."""
+    expected = net.loss_gradients(x[rows], y)
+    found = gradient(rows, y)
+    assert_near(found, expected.loss, tolerance)
+    assert_near(gradient.theta, expected.theta, tolerance)
+    return expected
+
+
+def residual_is_zero(net, x, y):
+    return ~losses.cross_entropy(net.logits(x), y)[1].any(axis=1)
+
+
+NETWORKS = pytest.mark.parametrize("sizes", [
+    (65, 2), (130, 16, 3), (64, 70, 7, 10), (20, 7, 65, 16, 4)], ids=str)
+
+
+@DTYPES
+@NETWORKS
+@pytest.mark.parametrize("batch_size", [1, 63, 65])
+def test_gradient_of_a_fresh_network(sizes, batch_size, dtype):
+    net, x = network(sizes, dtype), np.abs(draw(80, sizes[0], dtype, 0.3))
+    gradient = minibatch.MinibatchGradient(net, x, batch_size)
+    rng = np.random.default_rng(0)
+    for _ in range(2):              # the second must not see the first
+        rows = rng.permutation(80)[:batch_size]
+        y = rng.integers(0, sizes[-1], batch_size)
+        assert_gradient(net, x, rows, y, gradient, 10 * TOLERANCE[dtype])
+        net.theta *= 0.9
+
+
+@DTYPES
+def test_gradient_of_the_papers_network(dtype):
+    net = MLP.initialize(dtype=dtype)
+    x = np.abs(draw(125, 784, dtype, 0.2))
+    y = np.random.default_rng(0).integers(0, 10, 125)
+    gradient = minibatch.MinibatchGradient(net, x, 125)
+    assert_gradient(net, x, np.arange(125), y, gradient, 10 * TOLERANCE[dtype])
+
+
+@DTYPES
+@NETWORKS
+def test_gradient_where_some_residuals_are_exactly_zero(sizes, dtype):
+    """Most examples learnt beyond doubt, some wrong, some in between."""
+    net, x = network(sizes, dtype, 2 ** 10), np.abs(draw(63, sizes[0], dtype, 0.3))
+    y = net.logits(x).argmax(axis=1)
+    y[::9] = (y[::9] + 1) % sizes[-1]
+    zero = residual_is_zero(net, x, y)
+    assert 0 < zero.sum() < 63
+    gradient = minibatch.MinibatchGradient(net, x, 63)
+    # The logits, some thousands, carry rounding into residuals between 0 and 1.
+    assert_gradient(net, x, np.arange(63), y, gradient, 2 ** 10 * TOLERANCE[dtype])
+
+
+@DTYPES
+@NETWORKS
+def test_gradient_where_all_residuals_are_exactly_zero(sizes, dtype):
+    net, x = network(sizes, dtype, 2 ** 30), np.abs(draw(63, sizes[0], dtype, 0.3))
+    y = net.logits(x).argmax(axis=1)
+    assert residual_is_zero(net, x, y).all()
+    gradient = minibatch.MinibatchGradient(net, x, 63)
+    gradient(np.arange(63), (y + 1) % sizes[-1])    # leave something behind
+    assert gradient.theta.any()
+    assert_gradient(net, x, np.arange(63), y, gradient, 0)
+    assert not gradient.theta.any()
+
+
+@DTYPES
+@pytest.mark.parametrize("optimizer", [
+    SGD(), Momentum(), AdaGrad(), AdaGrad(epsilon=1e-10), RMSprop(),
+    RMSprop(epsilon_inside_root=False), Adam(), Adam(form="algorithm1"),
+    Adam(form="printed"), Adam(form="printed_once")], ids=str)
+def test_compiled_update_is_the_optimizers_bit_for_bit(optimizer, dtype):
+    rng = np.random.default_rng(0)
+    theta = rng.standard_normal(1001).astype(dtype)
+    mine, state = theta.copy(), optimizer.init(theta)
+    my_state = optimizer.init(mine)
+    update = minibatch.compiled_update(optimizer)
+    for scale in (1, 1, 1e-3, 0, 1e3):
+        g = (scale * rng.standard_normal(1001)).astype(dtype)
+        optimizer.update(theta, g, state)
+        update(mine, g, my_state)
+    assert mine.tobytes() == theta.tobytes()
+    assert my_state.t == state.t == 5
+    for name in optimizer.state:
+        assert getattr(my_state, name).tobytes() == getattr(state, name).tobytes()
+
+
+@pytest.mark.slow
+def test_all_of_this_with_the_jit_disabled():
+    """The kernels are ordinary Python functions too, and mean the same."""
+    command = [sys.executable, "-m", "pytest", __file__, "-q", "-k", "not disabled",
+               "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, "NUMBA_DISABLE_JIT": "1"})
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed and int(passed[1]) > 200
+    assert "skipped" not in done.stdout
