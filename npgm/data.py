@@ -6,6 +6,7 @@ dimension as a big-endian 32-bit integer, then the values, row by row.
 import gzip
 import hashlib
 import math
+import os
 import struct
 import zlib
 from dataclasses import dataclass
@@ -36,6 +37,13 @@ MNIST_SHA256 = {
 }
 
 
+def _joint_checksum(sums):
+    return hashlib.sha256("".join(sums[part] for part in FILES).encode()).hexdigest()
+
+
+MNIST_CHECKSUM = _joint_checksum(MNIST_SHA256)      # of the Dataset, all four files
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Images as rows of floats in [0, 1], labels as integers from 0.
@@ -63,8 +71,7 @@ def load_dataset(folder=None, dtype="float32"):
     paper), the rest validate (10,000). Pixels are value / 255 in dtype. Raises
     DataError, naming the file and its fault, if one is missing or damaged.
     """
-    if dtype not in ("float32", "float64"):
-        raise InputError(f"dtype {dtype!r}: choose float32 or float64")
+    dtype = check_dtype(dtype)
     where = Path(MNIST if folder is None else folder)
     paths = {part: _find(where, name) for part, name in FILES.items()}
     content = {part: read_idx(path, dimensions=3 if "images" in part else 1)
@@ -91,7 +98,18 @@ def load_dataset(folder=None, dtype="float32"):
         x_test=pixels(values["test_images"]),
         y_test=values["test_labels"].astype(np.int64),
         shape=x.shape[1:], classes=int(y.max()) + 1,
-        checksum=hashlib.sha256("".join(sums.values()).encode()).hexdigest())
+        checksum=_joint_checksum(sums))
+
+
+def check_dtype(dtype):
+    """dtype's name, if it is float32 or float64; else InputError."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = None
+    if name not in ("float32", "float64"):
+        raise InputError(f"dtype {dtype!r}: choose float32 or float64")
+    return name
 
 
 def read_idx(path, dimensions):
@@ -122,9 +140,15 @@ def read_idx(path, dimensions):
 
 def _find(folder, name):
     dotted = name.replace("-idx", ".idx")     # a common other spelling
-    for candidate in (name, name + ".gz", dotted, dotted + ".gz"):
-        if (folder / candidate).is_file():
-            return folder / candidate
+    if not os.path.isdir(folder):
+        raise DataError(f"{folder} is not a folder: give one with the four IDX files "
+                        + ", ".join(FILES.values()))
+    try:
+        for candidate in (name, name + ".gz", dotted, dotted + ".gz"):
+            if (folder / candidate).is_file():
+                return folder / candidate
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}") from error
     raise DataError(f"{folder} has no {name} or {name}.gz: give a folder with the "
                     "four IDX files " + ", ".join(FILES.values()))
 

@@ -17,6 +17,11 @@ log(1 + exp(a)).)
 import numpy as np
 
 
+def mistakes(z, y):
+    """(N,) bool: the largest logit is not the label's, or one is not a number."""
+    return (z.argmax(axis=1) != y) | np.isnan(z).any(axis=1)
+
+
 def softmax(z):
     """Softmax of each row of z (N, C), and the log of its normalizer (N,).
 

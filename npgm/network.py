@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npgm import storage
+from npgm.data import check_dtype
 from npgm.errors import DataError, InputError
 from npgm.losses import cross_entropy
 
@@ -72,9 +73,10 @@ class MLP:
         """
         self.sizes = _check_sizes(sizes)
         count = parameter_count(self.sizes)
-        if theta.shape != (count,) or str(theta.dtype) not in DTYPES:
-            raise InputError(f"theta is {theta.dtype}{theta.shape}: sizes {self.sizes} "
-                             f"need float32 or float64 of shape ({count},)")
+        if not (isinstance(theta, np.ndarray) and theta.shape == (count,)
+                and theta.dtype.name in DTYPES and theta.flags.carray):
+            raise InputError(f"theta has shape {np.shape(theta)}: sizes {self.sizes} "
+                             f"need a contiguous float32 or float64 array of {count}")
         self.theta = theta
         self.layers = layer_views(self.sizes, theta)
 
@@ -90,8 +92,7 @@ class MLP:
         sizes = _check_sizes(sizes)
         if scheme not in ("truncated_normal", "he"):
             raise InputError(f"scheme {scheme!r}: choose truncated_normal or he")
-        if str(dtype) not in DTYPES:
-            raise InputError(f"dtype {dtype!r}: choose float32 or float64")
+        dtype = check_dtype(dtype)
         rng = np.random.default_rng(check_seed(seed))
         net = cls(sizes, aligned_zeros(parameter_count(sizes), dtype))
         for W, b in net.layers:
@@ -124,9 +125,11 @@ class MLP:
         activations = forward(self.layers, self.check_x(x))
 
         def vjp(dz):
-            if dz.shape != activations[-1].shape or dz.dtype != self.dtype:
-                raise InputError(f"dz is {dz.dtype}{dz.shape}: these logits need "
-                                 f"{self.dtype}{activations[-1].shape}")
+            z = activations[-1]
+            if not (isinstance(dz, np.ndarray) and dz.shape == z.shape
+                    and dz.dtype == z.dtype):
+                raise InputError(f"dz has shape {np.shape(dz)}: these logits need "
+                                 f"{z.dtype} of shape {z.shape}")
             return backward_to_x(self.layers, activations, dz)
         return activations[-1], vjp
 
@@ -208,7 +211,7 @@ class MLP:
 
 def check_finite(x):
     """x itself; InputError, naming the first bad row, if a value is not finite."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         total = np.sum(x)
     if not np.isfinite(total):      # one pass; look closer only on trouble
         bad = ~np.isfinite(x).all(axis=1)

@@ -47,6 +47,9 @@ class Optimizer:
     def init(self, theta):
         """State before the first update: t = 0 and the named arrays, each of
         theta's shape and dtype."""
+        if not isinstance(theta, np.ndarray) or theta.dtype.kind != "f":
+            raise InputError(f"theta is a {type(theta).__name__}: give an array of "
+                             "floats, for example net.theta")
         arrays = {name: np.full_like(theta, value)
                   for name, value in self.state.items()}
         return SimpleNamespace(t=0, **arrays)

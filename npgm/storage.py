@@ -11,28 +11,29 @@ from npgm.errors import DataError, StorageError
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path, durable=True):
     """Open a temporary binary file beside path; on success it becomes path.
 
-    A crash, a full disk or an exception leaves whatever stood at path. Raises
-    StorageError, naming path, if it cannot be written.
+    A crash, a full disk or an exception leaves whatever stood at path; so does a
+    loss of power if durable. Raises StorageError, naming path, if it cannot be
+    written.
     """
     path = Path(path)
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.",
                                          delete=False) as file:
             temporary = file.name
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
         _remove(temporary)
-        raise StorageError(f"cannot write {path}: {error.strerror or error}: free "
-                           "some space or choose another folder") from error
+        raise StorageError(f"cannot write {path}: {error.strerror or error}: make room "
+                           "or choose a folder that exists and is yours") from error
     except BaseException:
         _remove(temporary)
         raise
@@ -50,13 +51,13 @@ def _remove(path):
             os.unlink(path)
 
 
-def write_text(path, text):
-    with replacing(path) as file:
+def write_text(path, text, durable=True):
+    with replacing(path, durable) as file:
         file.write(text.encode())
 
 
-def write_json(path, value):
-    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+def write_json(path, value, durable=True):
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n", durable)
 
 
 def read_json(path):

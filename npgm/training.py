@@ -14,8 +14,10 @@ import numpy as np
 
 from npgm import storage
 from npgm.errors import DataError, InputError, Interrupted
+from npgm.losses import mistakes
 from npgm.minibatch import MinibatchGradient, compiled_update
 from npgm.network import check_finite, check_labels, check_seed
+from npgm.optimizers import Optimizer
 
 CHECKPOINT_SECONDS = 30
 
@@ -57,8 +59,9 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
 
     evaluate_at: steps to evaluate at (default: log_spaced(steps)); evaluate:
     function (net, step) -> anything (default: {"natural_error": percent of the
-    test set}). checkpoint: a path; if it exists, the run goes on from it (the
-    evaluations before it are not made again), and it is rewritten at every
+    test set}). checkpoint: a path; if it exists, the run goes on from it, given
+    the same initial net (evaluations before it are not made again), and it is
+    rewritten at every
     evaluation and twice a minute. progress: function (step, losses so far),
     called after every update; if it raises Interrupted, the checkpoint is
     written first. Ctrl-C may strike within an update, so it writes nothing.
@@ -66,16 +69,19 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     Raises InputError if an argument does not fit, DataError if the checkpoint
     is damaged or of another run.
     """
-    _check(net, data, steps, batch_size, seed)
+    _check(net, optimizer, data, steps, batch_size, seed)
     evaluate = evaluate or (lambda net, step: {
         "natural_error": natural_error(net, data.x_test, data.y_test)})
     evaluate_at = set(log_spaced(steps) if evaluate_at is None else evaluate_at)
+    if not evaluate_at <= set(range(1, steps + 1)):
+        raise InputError(f"evaluate_at has steps outside 1 to {steps}: leave them out")
     gradient = MinibatchGradient(net, data.x_train, batch_size)
     update = compiled_update(optimizer)
     history = History(np.full(steps, np.nan, net.dtype),
                       state=optimizer.init(net.theta))
     run = Checkpoint(checkpoint, net, history,
-                     (optimizer, batch_size, seed, data.x_train, data.y_train))
+                     (optimizer, batch_size, seed, net.theta, data.x_train,
+                      data.y_train))
     run.load()
     try:
         for t in range(history.state.t + 1, steps + 1):
@@ -109,8 +115,7 @@ def natural_error(net, x, y):
     for s in range(0, len(x), 1000):
         with np.errstate(all="ignore"):     # a diverged network is a result too
             z = net.logits(x[s:s + 1000])
-        wrong += np.count_nonzero((z.argmax(axis=1) != y[s:s + 1000])
-                                  | np.isnan(z).any(axis=1))
+        wrong += np.count_nonzero(mistakes(z, y[s:s + 1000]))
     return 100 * wrong / len(x)
 
 
@@ -161,7 +166,7 @@ class Checkpoint:
 
 
 def _digest(values):
-    """SHA-256 over arrays' bytes and other values' text."""
+    """SHA-256 over arrays' bytes (not their shapes) and other values' text."""
     digest = hashlib.sha256()
     for value in values:
         digest.update(np.ascontiguousarray(value) if isinstance(value, np.ndarray)
@@ -175,10 +180,17 @@ def _permutation(count, seed, pass_number):
     return np.random.default_rng([seed, pass_number]).permutation(count)
 
 
-def _check(net, data, steps, batch_size, seed):
+def _check(net, optimizer, data, steps, batch_size, seed):
     check_seed(seed)
-    if steps < 1:
-        raise InputError(f"steps is {steps}: give at least 1")
+    if not isinstance(optimizer, Optimizer):
+        raise InputError(f"optimizer is {optimizer!r}: give one of npgm.optimizers, "
+                         "for example Adam()")
+    if not (hasattr(data, "x_train") and hasattr(data, "y_train")):
+        raise InputError(f"data is a {type(data).__name__}: give a Dataset, as "
+                         "load_dataset returns")
+    for name, value in {"steps": steps, "batch_size": batch_size}.items():
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise InputError(f"{name} is {value!r}: give a whole number of at least 1")
     if not 1 <= batch_size <= len(data.x_train):
         raise InputError(f"batch_size is {batch_size}: give 1 to "
                          f"{len(data.x_train)}, the size of the training set")

@@ -120,21 +120,22 @@ def test_json(finished):
         for name in ("natural_error", "fgs_error", "fgs_error_repaired", "valid_fgs"):
             assert row[name]["std"] is None and len(row[name]["values"]) == 1
             assert 0 <= row[name]["mean"] == row[name]["values"][0] <= 100
-    assert result["rows"][3]["paper"] == {"natural_error": 1.68, "fgs_error": 90.4}
+    assert result["rows"][3]["paper"] == {"natural_error": None, "fgs_error": None}
 
 
 def test_provenance(finished):
     result = json.loads((finished[0] / "table2.json").read_text())
     provenance = result["provenance"]
-    assert provenance["steps"] == STEPS and provenance["seeds"] == 1
-    assert len(provenance["data"]) == 64
+    assert provenance["settings"]["steps"] == STEPS
+    assert provenance["settings"]["seeds"] == 1
+    assert len(provenance["settings"]["data"]) == 64
     assert {"npgm", "python", "numpy", "numba"} <= set(
         provenance["machine"]["versions"])
     assert provenance["machine"]["threads_per_process"] == "1"
     assert provenance["training_seconds"] > 0
     for row in result["rows"]:
         for run_hash in row["runs"]:
-            configuration = provenance["configurations"][run_hash]
+            configuration = provenance["runs"][run_hash]["configuration"]
             assert configuration["optimizer"] == row["optimizer"]
             assert configuration["steps"] == STEPS
 
@@ -164,11 +165,10 @@ def test_short_runs_on_other_data_are_stamped_not_comparable(finished):
     assert stamp in done.stdout
 
 
-def test_markdown_has_the_papers_numbers_beside_ours(finished):
+def test_markdown_has_a_row_for_each_optimizer(finished):
     lines = (finished[0] / "table2.md").read_text().splitlines()
     assert [line.split(" | ")[0] for line in lines[2:6]] == [
         f"| {name}" for name in OPTIMIZERS]
-    assert " 1.68 |" in lines[5] and " 90.4 |" in lines[5]
 
 
 def test_the_same_command_again_trains_nothing(data, copy):

@@ -116,3 +116,13 @@ def test_the_cache_of_compiled_code_knows_every_source_it_is_made_of():
                     for name in imported(path.read_text()))}
     rules = "optimizers.py"
     assert using | {rules, "jit.py", "simd.py"} == set(listed)
+
+
+def test_the_built_package_has_mnist_in_it():
+    import configparser
+    from npgm.data import FILES, MNIST
+    setup = configparser.ConfigParser()
+    setup.read(PACKAGE.parent / "setup.cfg")
+    patterns = setup["options.package_data"]["npgm"].replace(",", " ").split()
+    shipped = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
+    assert {MNIST / f"{name}.gz" for name in FILES.values()} <= shipped

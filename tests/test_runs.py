@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 
 from npgm import storage
-from npgm.data import load_dataset
+from npgm.data import MNIST_CHECKSUM, load_dataset
 from npgm.errors import DataError, Interrupted, NpgmError
-from npgm.experiments import measures, protocol, runs, scheduler, table2, tables
+from npgm.experiments import (figures, measures, protocol, runs, scheduler, table2,
+                              tables)
 from npgm.experiments.runs import Run, folder_of
 from npgm.network import MLP
 from npgm.optimizers import SGD, Adam
 
 ROOT = Path(__file__).parents[1]
-BOTH = ("natural", "fgs")
+NATURAL, FGS = measures.NATURAL, measures.FGS
+BOTH = (NATURAL, FGS)
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ def test_what_is_recorded_is_what_the_stored_network_gives(make_run, data_folder
     runs.work(tmp_path, run, BOTH, data_folder)
     net = MLP.load(folder_of(tmp_path, run) / "step-000120.npz")
     assert record_of(tmp_path, run)["evaluations"]["120"] == {
-        "natural": measures.natural(net, data), "fgs": measures.fgs(net, data)}
+        NATURAL: measures.natural(net, data), FGS: measures.fgs(net, data)}
 
 
 def test_a_finished_run_is_not_touched(make_run, data_folder, tmp_path):
@@ -206,6 +208,7 @@ def test_a_record_with_a_meaningless_field_is_refused(field, value, make_run,
                                                       data_folder, tmp_path):
     run = make_run()
     path = folder_of(tmp_path, run) / "record.json"
+    path.parent.mkdir(parents=True)
     storage.write_json(path, {"configuration": run.configuration, field: value})
     before = path.read_bytes()
     with pytest.raises(DataError) as error:
@@ -301,7 +304,7 @@ def test_a_failing_run_does_not_stop_the_others(make_run, data_folder, tmp_path,
     assert "sgd, seed 0, failed: batch_size is 10000" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("measured", [("natural",), ("fgs",), BOTH, ()], ids=str)
+@pytest.mark.parametrize("measured", [(NATURAL,), (FGS,), BOTH, ()], ids=str)
 def test_any_measures_can_be_watched(measured, make_run, data_folder, tmp_path):
     """The progress bar shows what there is, while a run is going on too."""
     run = make_run()
@@ -319,6 +322,7 @@ def test_any_measures_can_be_watched(measured, make_run, data_folder, tmp_path):
 def test_progress_survives_damaged_files(content, make_run, tmp_path):
     """The worker reports them; the bar must not be what fails."""
     run = make_run()
+    folder_of(tmp_path, run).mkdir(parents=True)
     for name in ("progress.json", "record.json"):
         storage.write_text(folder_of(tmp_path, run) / name, content)
     assert runs.progress_of(tmp_path, run)["step"] == 0
@@ -380,10 +384,32 @@ def test_tables_as_text():
 
 
 @pytest.mark.parametrize("seconds, text", [
-    (1, "1 min"), (60, "1 min"), (61, "2 min"), (3600, "1 h 00 min"),
+    (1.4, "1 s"), (179, "179 s"), (300, "5 min"), (3600, "1 h 00 min"),
     (7500, "2 h 05 min")])
 def test_duration(seconds, text):
     assert tables.duration(seconds) == text
+
+
+@pytest.mark.parametrize("checksum, paper", [
+    (MNIST_CHECKSUM, {"natural_error": 1.68, "fgs_error": 90.4}),
+    ("abc", {"natural_error": None, "fgs_error": None})])
+def test_the_papers_numbers_stand_beside_mnist_only(checksum, paper):
+    wanted = table2.wanted(50, 1, checksum)
+    rows = table2.rows(wanted, [runs.Record(run.configuration) for run in wanted])
+    assert rows[3]["optimizer"] == "adam" and rows[3]["paper"] == paper
+
+
+def test_results_of_other_settings_are_kept(tmp_path):
+    def write(steps):
+        settings = {"steps": steps, "seeds": 1, "data": "0123456789"}
+        return tables.write_all(tmp_path, "t", {
+            "provenance": {"settings": settings}}, f"{steps}", "", lambda result:
+            figures.new(1)[0])
+    assert write(10) is None and write(10) is None
+    kept = write(20)
+    assert kept.with_suffix(".md").read_text() == "10"
+    assert (tmp_path / "t.md").read_text() == "20"
+    assert kept.with_suffix(".png").exists() and len(list(tmp_path.iterdir())) == 8
 
 
 def test_table2_wants_whole_seeds_first():

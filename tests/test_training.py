@@ -125,7 +125,7 @@ def test_evaluations_are_made_where_asked(tiny_data):
     def evaluate(net, step):
         seen[step] = net.theta.copy()
         return step * 10
-    net, history = run(tiny_data, evaluate_at=(3, 11, STEPS, STEPS + 1),
+    net, history = run(tiny_data, evaluate_at=(3, 11, STEPS),
                        evaluate=evaluate)
     assert history.evaluations == {3: 30, 11: 110, STEPS: 10 * STEPS}
     np.testing.assert_array_equal(seen[3], run(tiny_data, steps=3)[0].theta)
@@ -315,12 +315,24 @@ def test_a_refused_checkpoint_changes_nothing(tiny_data, tmp_path):
 # Arguments
 
 @pytest.mark.parametrize("options", [
-    {"steps": 0}, {"steps": -3}, {"batch_size": 0}, {"batch_size": 61}], ids=str)
+    {"steps": 0}, {"steps": -3}, {"steps": 2.5}, {"batch_size": 0},
+    {"batch_size": 61}], ids=str)
 def test_impossible_settings_are_refused(options, tiny_data):
     with pytest.raises(InputError) as error:
         run(tiny_data, **options)
     name, value = next(iter(options.items()))
     assert_one_line(error, name, value)
+
+
+def test_evaluating_outside_the_run_is_refused(tiny_data):
+    with pytest.raises(InputError, match="evaluate_at"):
+        run(tiny_data, evaluate_at=(STEPS + 1,))
+
+
+@pytest.mark.parametrize("optimizer", [Adam, "adam", None])
+def test_what_is_no_optimizer_is_refused(optimizer, tiny_data):
+    with pytest.raises(InputError, match="npgm.optimizers"):
+        train(MLP.initialize(SIZES), optimizer, tiny_data, steps=2, batch_size=10)
 
 
 def changed(x, value):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npgm.errors import InputError
+from npgm.losses import mistakes
 from npgm.network import check_finite, check_labels
 
 # What became of an example, the first that applies from the top.
@@ -46,11 +47,6 @@ def linearize(model, x):
     return model.logits(x), lambda dz: model.vjp(x, dz)
 
 
-def mistakes(z, y):
-    """(N,): the largest logit is not the label's, or one is not a number."""
-    return (z.argmax(axis=1) != y) | np.isnan(z).any(axis=1)
-
-
 def judge(z, dx, y, x_adv, z_adv):
     """The AttackResult of a single gradient step from logits z, by gradient dx,
     to x_adv with logits z_adv."""
@@ -64,9 +60,10 @@ def judge(z, dx, y, x_adv, z_adv):
 
 def check_examples(model, x, y):
     """x and y, checked: finite (N, D) floats, one label in [0, C) each."""
-    if not (isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype.kind == "f"
-            and len(x)):
-        raise InputError(f"x has shape {np.shape(x)}: give a float array (N, D) of at "
-                         "least one example")
+    if not isinstance(x, np.ndarray) or x.ndim != 2 or not len(x):
+        raise InputError(f"x is a {type(x).__name__} of shape {np.shape(x)}: give an "
+                         "array (N, D) of at least one example")
+    if x.dtype.kind != "f":
+        raise InputError(f"x is {x.dtype}: give floats in [0, 1], for example x / 255")
     classes = model.logits(x[:1]).shape[1]
     return check_finite(x), check_labels(y, len(x), classes)

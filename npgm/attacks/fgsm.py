@@ -25,10 +25,14 @@ class FGSM:
     clip: tuple | None = None
 
     def __post_init__(self):
-        if not 0 <= self.epsilon < np.inf:
-            raise InputError(f"epsilon is {self.epsilon}: give a finite number of at "
+        if not callable(self.loss):
+            raise InputError(f"loss is {self.loss!r}: give a function of npgm.losses, "
+                             "for example log_odds")
+        if not (isinstance(self.epsilon, (int, float)) and 0 <= self.epsilon < np.inf):
+            raise InputError(f"epsilon is {self.epsilon!r}: give a finite number of at "
                              "least 0")
-        if self.clip is not None and not self.clip[0] < self.clip[1]:
+        if self.clip is not None and not (len(self.clip) == 2
+                                          and self.clip[0] < self.clip[1]):
             raise InputError(f"clip is {self.clip}: give (low, high) with low < high")
 
     def __call__(self, model, x, y):

@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from npgm.data import MNIST_CHECKSUM, load_dataset
 from npgm.errors import Interrupted, NpgmError, StorageError
 from npgm.experiments import protocol, provenance, runs, scheduler, table2, tables
 
@@ -18,27 +19,25 @@ EXPERIMENTS = {module.NAME: module for module in (table2,)}
 
 def main(arguments=None):
     options = parse(arguments)
+    again = "give the same command again" + (
+        ", without --fresh," if options.fresh else "") + " to go on"
     try:
         run_experiment(EXPERIMENTS[options.name], options)
-    except Interrupted as stop:
-        print(f"\n{stop}", file=sys.stderr)
+    except (Interrupted, KeyboardInterrupt):
+        print(f"\ninterrupted; {again}", file=sys.stderr)
         return 130
     except NpgmError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}; then {again}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted; give the same command again to go on", file=sys.stderr)
-        return 130
     return 0
 
 
 def parse(arguments):
     def positive(text):
-        value = int(text)
-        if value < 1:
-            raise ValueError
-        return value
-    positive.__name__ = "positive whole number"
+        if text.replace(",", "").isdecimal() and int(text.replace(",", "")):
+            return int(text.replace(",", ""))
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: give a whole number of at least 1")
 
     parser = argparse.ArgumentParser(
         prog="python -m npgm.experiments", allow_abbrev=False,
@@ -60,7 +59,7 @@ def parse(arguments):
                         help=f"{protocol.QUICK_STEPS:,} updates, about a minute, for a "
                         "look; not comparable with the paper")
     parser.add_argument("--fresh", action="store_true",
-                        help="train again what is already finished")
+                        help="train again what is already finished or begun")
     options = parser.parse_args(arguments)
     if options.quick and options.steps:
         parser.error("--quick sets the number of updates: leave out --steps")
@@ -70,7 +69,6 @@ def parse(arguments):
 
 
 def run_experiment(experiment, options):
-    from npgm.data import load_dataset
     start = time.monotonic()
     _check_writable(options.out)
     checksum = load_dataset(options.data).checksum
@@ -80,35 +78,55 @@ def run_experiment(experiment, options):
     scheduler.complete(options.out, wanted, experiment.MEASURES, options.data,
                        options.jobs)
     records = runs.records_of(options.out, wanted)
+    _warn_of_other_sources(records)
     rows = experiment.rows(wanted, records)
     trained = sum(record.wall_seconds for record in records)
     result = {
-        "experiment": experiment.NAME, "stamp": stamp(options), "rows": rows,
+        "experiment": experiment.NAME, "stamp": stamp(options, checksum), "rows": rows,
         "provenance": {
-            "steps": options.steps, "seeds": options.seeds, "data": checksum,
-            "configurations": {run.hash: run.configuration for run in wanted},
+            "settings": {"steps": options.steps, "seeds": options.seeds,
+                         "data": checksum},
+            "runs": {run.hash: {"configuration": run.configuration,
+                                **record.provenance}
+                     for run, record in zip(wanted, records)},
             "machine": provenance.machine(),
             "command_seconds": round(time.monotonic() - start, 1),
             "training_seconds": round(trained, 1)}}
     notes = "\n".join(filter(None, [
-        result["stamp"], f"{options.seeds} seed(s), {options.steps:,} updates, errors "
-        f"in percent, mean ± standard deviation; {tables.duration(trained)} of "
-        "processor time."]))
+        result["stamp"], _settings_line(options)
+        + f"; {tables.duration(trained)} of training, summed over the runs."]))
     text = tables.markdown(experiment.COLUMNS, rows) + f"\n{notes}\n"
-    tables.write_all(options.out, experiment.NAME, result, text, experiment.csv(rows),
-                     experiment.draw)
+    kept = tables.write_all(options.out, experiment.NAME, result, text,
+                            experiment.csv(rows), experiment.draw)
     print(tables.plain(experiment.COLUMNS, rows) + "\n" + notes)
     print(f"written: {options.out}/{experiment.NAME}.json, .md, .csv, .png")
+    if kept:
+        print(f"kept: the results of other settings, now {kept}.*")
 
 
-def stamp(options):
+def _settings_line(options):
+    spread = ", mean ± standard deviation" if options.seeds > 1 else ""
+    plural = "s" if options.seeds > 1 else ""
+    return (f"{options.seeds} seed{plural}, {options.steps:,} updates; errors in "
+            f"percent{spread}")
+
+
+def stamp(options, checksum):
     """Why these numbers must not be held against the paper's, or ""."""
     reasons = []
     if options.steps != protocol.STEPS:
         reasons.append(f"{options.steps:,} updates instead of {protocol.STEPS:,}")
-    if options.data:
+    if checksum != MNIST_CHECKSUM:
         reasons.append(f"data from {options.data}")
     return "NOT COMPARABLE with the paper: " + ", ".join(reasons) if reasons else ""
+
+
+def _warn_of_other_sources(records):
+    other = sum(record.provenance.get("sources") != provenance.sources()
+                for record in records)
+    if other:
+        print(f"note: {other} of these runs were trained before npgm's mathematics was "
+              "last edited; --fresh trains them again", file=sys.stderr)
 
 
 def _check_writable(folder):
@@ -117,8 +135,9 @@ def _check_writable(folder):
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise StorageError(f"cannot write to {folder}: {error.strerror}: choose "
-                           "another --out") from error
+        reason = "it is a file" if folder.is_file() else error.strerror
+        raise StorageError(f"cannot write to {folder}: {reason}: choose another "
+                           "--out") from error
 
 
 def _available_cores():

@@ -21,4 +21,6 @@ def fgs(net, data):
             "valid_fgs": 100 * float(attacked.valid.mean())}
 
 
-MEASURES = {"natural": natural, "fgs": fgs}
+# Names carry what the numbers depend on, since they are stored under them.
+NATURAL, FGS = "natural", f"fgs_{EPSILON}"
+MEASURES = {NATURAL: natural, FGS: fgs}

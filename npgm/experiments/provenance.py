@@ -1,4 +1,5 @@
 """What a result came from: versions, machine, threads."""
+import hashlib
 import os
 import platform
 from importlib.metadata import version
@@ -8,14 +9,24 @@ import npgm
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
                     "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS")
+MATHEMATICS = ("losses", "network", "optimizers", "simd", "kernels", "minibatch",
+               "training")
 
 
 def machine():
     return {"versions": {"npgm": npgm.__version__, "python": platform.python_version(),
                          **{name: version(name) for name in ("numpy", "numba")}},
+            "sources": sources(),
             "system": f"{platform.system()} {platform.machine()}",
             "processor": _processor(), "cores": os.cpu_count(),
             "threads_per_process": os.environ.get(THREAD_VARIABLES[0])}
+
+
+def sources():
+    """SHA-256 over the modules a run's bits come from."""
+    folder = Path(npgm.__file__).parent
+    return hashlib.sha256(b"".join((folder / f"{name}.py").read_bytes()
+                                   for name in MATHEMATICS)).hexdigest()
 
 
 def one_thread_each():

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from npgm import storage
-from npgm.errors import DataError, Interrupted, NpgmError
+from npgm.errors import DataError, Interrupted, NpgmError, StorageError
 from npgm.experiments import protocol, provenance
 
 try:
@@ -86,6 +86,8 @@ class Record:
             record = None
         if not (record and record.status in ("training", "done", "diverged")
                 and isinstance(record.evaluations, dict)
+                and (record.status != "done"
+                     or str(configuration["steps"]) in record.evaluations)
                 and all(isinstance(e, dict) for e in record.evaluations.values())):
             raise DataError(f"{path} is not a run's record: delete it to run again")
         if record.configuration != configuration:
@@ -111,7 +113,7 @@ def work(out, run, measures, data_folder):
     from npgm.data import load_dataset
     folder = folder_of(out, run)
     with _BUSY, _lock(folder):
-        for leftover in folder.glob(".*"):      # of a process that was killed
+        for leftover in folder.glob(".*.np[z]*"):   # of a process that was killed
             leftover.unlink()
         record = Record.read(folder / "record.json", run.configuration)
         if record.status != "training" and not _missing(record, measures):
@@ -164,7 +166,10 @@ def _train(folder, run, record, measures, data):
 def _measure_snapshots(folder, record, measures, data):
     from npgm.network import MLP
     for step, name in _missing(record, measures):
-        net = MLP.load(folder / f"step-{int(step):06d}.npz")
+        path = folder / f"step-{int(step):06d}.npz"
+        if not path.exists():
+            raise DataError(f"{path} is gone: delete its folder to train the run again")
+        net = MLP.load(path)
         record.evaluations[step][name] = _measure(name, net, data)
         record.write(folder / "record.json")
 
@@ -211,7 +216,7 @@ class _Progress:
         newest = {name: value for taken in list(self.record.evaluations.values())[-1:]
                   for numbers in taken.values() for name, value in numbers.items()}
         with contextlib.suppress(NpgmError):    # a full disk fails at the checkpoint
-            storage.write_json(self.path, {"step": step, **newest})
+            storage.write_json(self.path, {"step": step, **newest}, durable=False)
 
 
 @contextlib.contextmanager
@@ -221,8 +226,8 @@ def _lock(folder, patience=10):
         folder.mkdir(parents=True, exist_ok=True)
         file = open(folder / "lock", "w")
     except OSError as error:
-        raise DataError(f"cannot write {folder}: {error.strerror}: choose another "
-                        "--out") from error
+        raise StorageError(f"cannot write {folder}: {error.strerror}: choose another "
+                           "--out") from error
     with file:
         deadline = time.monotonic() + patience
         while fcntl:

@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import signal
 import sys
+from concurrent.futures.process import BrokenProcessPool
 
 from tqdm import tqdm
 
@@ -17,11 +18,17 @@ def complete(out, wanted, measures, data_folder=None, jobs=1, executor=None):
     """Bring every wanted run to its end, measured; finished ones cost nothing.
 
     One process a run, one thread a process. Whatever jobs is, the results are
-    the same bits. A run that fails does not stop the others; then the first
-    error is raised. Ctrl-C saves every run where it is and raises Interrupted.
-    executor: any concurrent.futures.Executor instead of local processes.
+    the same bits. A run that fails does not stop the others; in the end it is
+    told on stderr and NpgmError is raised. Ctrl-C saves every run where it is and
+    raises Interrupted. executor: any concurrent.futures.Executor that sees the
+    same files, instead of local processes; on Ctrl-C it drops what it has not
+    begun, and what it has begun it finishes.
     """
+    # Held back while workers start, who inherit that: Ctrl-C is this process's.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with contextlib.ExitStack() as stack:
+        stack.callback(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGINT})
+        others = set(multiprocessing.active_children())
         if executor is None:
             provenance.one_thread_each()
             executor = stack.enter_context(futures.ProcessPoolExecutor(
@@ -29,8 +36,6 @@ def complete(out, wanted, measures, data_folder=None, jobs=1, executor=None):
                 runs.prepare_worker))
         stack.enter_context(_termination_as_interrupt())
         bar = stack.enter_context(_Bar(out, wanted))
-        # Blocked while workers start, who inherit it: Ctrl-C is this process's.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         tasks = {executor.submit(runs.work, out, run, measures, data_folder): run
                  for run in wanted}
         try:
@@ -40,25 +45,26 @@ def complete(out, wanted, measures, data_folder=None, jobs=1, executor=None):
                 _, waiting = futures.wait(waiting, timeout=0.5)
                 bar.refresh()
         except KeyboardInterrupt:
-            for process in multiprocessing.active_children():
+            for process in set(multiprocessing.active_children()) - others:
                 process.terminate()         # asks it to save and stop
             executor.shutdown(cancel_futures=True)
-            raise Interrupted("interrupted; give the same command again to go "
-                              "on") from None
+            raise Interrupted("interrupted") from None
     _raise_failures(tasks)
 
 
 def _raise_failures(tasks):
     failures = [(run, task.exception()) for task, run in tasks.items()
                 if task.exception()]
+    if any(isinstance(error, BrokenProcessPool) for _, error in failures):
+        raise NpgmError("a worker process was killed (out of memory? then --jobs 1); "
+                        "every run is kept as of its last checkpoint")
     for run, error in failures:
         message = (str(error) if isinstance(error, NpgmError)
                    else f"{type(error).__name__}: {error}")
         print(f"{run.optimizer}, seed {run.seed}, failed: {message}", file=sys.stderr)
     if failures:
-        raise NpgmError(f"{len(failures)} of {len(tasks)} runs failed; the others are "
-                        "kept: mend what is named above and give the same command "
-                        "again")
+        raise NpgmError(f"{len(failures)} of {len(tasks)} runs failed, the others are "
+                        "kept: mend what is named above")
 
 
 @contextlib.contextmanager
@@ -81,7 +87,7 @@ class _Bar:
     """Updates done over all runs, time left, and the newest errors."""
 
     def __init__(self, out, wanted):
-        self.out, self.wanted, self.seen = out, wanted, {}
+        self.out, self.wanted = out, wanted
 
     def __enter__(self):
         done = sum(self._steps(run) for run in self.wanted)
@@ -89,6 +95,8 @@ class _Bar:
         self.bar = tqdm(total=sum(run.steps for run in self.wanted), initial=done,
                         unit=" updates", unit_scale=True, smoothing=0.05,
                         dynamic_ncols=terminal, mininterval=0.5 if terminal else 30)
+        if done < self.bar.total:
+            self.bar.set_postfix_str("starting")
         return self
 
     def __exit__(self, *exception):
@@ -99,14 +107,14 @@ class _Bar:
         return min(runs.progress_of(self.out, run)["step"], run.steps)
 
     def refresh(self):
-        steps = 0
+        steps, newest = 0, []
         for run in self.wanted:
             progress = runs.progress_of(self.out, run)
             steps += min(progress["step"], run.steps)
-            errors = [f"{word} {progress[name]:.1f} %" for name, word in SHOWN.items()
+            errors = [f"{word} {progress[name]:.1f}" for name, word in SHOWN.items()
                       if isinstance(progress.get(name), float)]
-            if errors and errors != self.seen.get(run.hash):
-                self.seen[run.hash] = errors
-                self.bar.set_postfix_str(f"{run.optimizer} seed {run.seed}: "
-                                         + ", ".join(errors), refresh=False)
+            if errors and progress["step"] < run.steps:
+                newest.append(f"{run.optimizer} {run.seed}: " + ", ".join(errors))
+        if newest:
+            self.bar.set_postfix_str("; ".join(newest) + " %", refresh=False)
         self.bar.update(steps - self.bar.n)

@@ -2,14 +2,16 @@
 
 A table has columns, each a heading and a function row -> text.
 """
+import contextlib
 import csv
 import io
-import math
+import os
 from pathlib import Path
 
 import numpy as np
 
 from npgm import storage
+from npgm.errors import DataError
 from npgm.experiments import figures
 
 
@@ -68,16 +70,38 @@ def long_csv(rows, keys, quantities):
 
 def write_all(out, name, result, text, csv_text, draw):
     """DIR/NAME.json, .md, .csv and .png; the picture is drawn from the JSON read
-    back, so that it can always be drawn again from it."""
+    back, so that it can always be drawn again from it. Results of other settings
+    that stand there are kept: returns their new name, or None."""
     base = Path(out) / name
+    kept = _keep_other(base, result)
     storage.write_json(f"{base}.json", result)
     storage.write_text(f"{base}.md", text)
     storage.write_text(f"{base}.csv", csv_text)
     figures.save(draw(storage.read_json(f"{base}.json")), f"{base}.png")
+    return kept
+
+
+def _keep_other(base, result):
+    """Rename results at base that have other settings than result."""
+    try:
+        settings = storage.read_json(f"{base}.json")["provenance"]["settings"]
+    except (DataError, KeyError, TypeError):
+        return None             # nothing there, or nothing that could be named
+    if settings == result["provenance"]["settings"]:
+        return None
+    kept = base.with_name(f"{base.name}-{settings['steps']}-updates-{settings['seeds']}"
+                          f"-seeds-{settings['data'][:8]}")
+    for suffix in ("json", "md", "csv", "png"):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{base}.{suffix}", f"{kept}.{suffix}")
+    return kept
 
 
 def duration(seconds):
-    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    """Seconds as "42 s", "14 min" or "1 h 51 min"."""
+    if seconds < 180:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
 
 
