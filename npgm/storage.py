@@ -9,6 +9,8 @@ import numpy as np
 
 from npgm.errors import DataError, StorageError
 
+UNFINISHED = ".unfinished"      # how the names of files being written end
+
 
 @contextlib.contextmanager
 def replacing(path, durable=True):
@@ -22,7 +24,7 @@ def replacing(path, durable=True):
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.",
-                                         delete=False) as file:
+                                         suffix=UNFINISHED, delete=False) as file:
             temporary = file.name
             yield file
             file.flush()

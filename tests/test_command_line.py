@@ -425,3 +425,16 @@ def test_interrupted_while_workers_start(delay, data, tmp_path):
         assert process.returncode == 130, stderr
         assert "Traceback" not in stderr
         wait_until(lambda: not living(process.pid))
+
+
+@slow
+@needs_proc
+def test_a_killed_worker_is_told_once(data, tmp_path):
+    with training(data, tmp_path / "out", steps=100_000) as process:
+        workers = [pid for pid in living(process.pid)
+                   if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(int(workers[0]), signal.SIGKILL)
+        _, stderr = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert stderr.splitlines()[-1].startswith("error: a worker process was killed")
+    assert "Traceback" not in stderr and stderr.count("killed") == 1

@@ -121,6 +121,15 @@ def test_what_is_recorded_is_what_the_stored_network_gives(make_run, data_folder
         NATURAL: measures.natural(net, data), FGS: measures.fgs(net, data)}
 
 
+def test_what_a_killed_process_was_writing_is_removed(make_run, data_folder, tmp_path):
+    run = make_run()
+    folder = folder_of(tmp_path, run)
+    folder.mkdir(parents=True)
+    (folder / f".record.json.x{storage.UNFINISHED}").write_text("{")
+    runs.work(tmp_path, run, BOTH, data_folder)
+    assert not list(folder.glob(f"*{storage.UNFINISHED}"))
+
+
 def test_a_finished_run_is_not_touched(make_run, data_folder, tmp_path):
     run = make_run()
     runs.work(tmp_path, run, BOTH, data_folder)

@@ -113,7 +113,7 @@ def work(out, run, measures, data_folder):
     from npgm.data import load_dataset
     folder = folder_of(out, run)
     with _BUSY, _lock(folder):
-        for leftover in folder.glob(".*.np[z]*"):   # of a process that was killed
+        for leftover in folder.glob(f"*{storage.UNFINISHED}"):  # of a killed process
             leftover.unlink()
         record = Record.read(folder / "record.json", run.configuration)
         if record.status != "training" and not _missing(record, measures):
