@@ -61,10 +61,10 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     function (net, step) -> anything (default: {"natural_error": percent of the
     test set}). checkpoint: a path; if it exists, the run goes on from it, given
     the same initial net (evaluations before it are not made again), and it is
-    rewritten at every
-    evaluation and twice a minute. progress: function (step, losses so far),
-    called after every update; if it raises Interrupted, the checkpoint is
-    written first. Ctrl-C may strike within an update, so it writes nothing.
+    rewritten at every evaluation and twice a minute. progress: function (step,
+    losses so far), called after every update; if it raises Interrupted, the
+    checkpoint is written first. Ctrl-C may strike within an update, so it writes
+    nothing.
 
     Raises InputError if an argument does not fit, DataError if the checkpoint
     is damaged or of another run.
@@ -73,7 +73,7 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     evaluate = evaluate or (lambda net, step: {
         "natural_error": natural_error(net, data.x_test, data.y_test)})
     evaluate_at = set(log_spaced(steps) if evaluate_at is None else evaluate_at)
-    if not evaluate_at <= set(range(1, steps + 1)):
+    if not all(1 <= t <= steps for t in evaluate_at):
         raise InputError(f"evaluate_at has steps outside 1 to {steps}: leave them out")
     gradient = MinibatchGradient(net, data.x_train, batch_size)
     update = compiled_update(optimizer)
@@ -191,7 +191,7 @@ def _check(net, optimizer, data, steps, batch_size, seed):
     for name, value in {"steps": steps, "batch_size": batch_size}.items():
         if not isinstance(value, (int, np.integer)) or value < 1:
             raise InputError(f"{name} is {value!r}: give a whole number of at least 1")
-    if not 1 <= batch_size <= len(data.x_train):
+    if batch_size > len(data.x_train):
         raise InputError(f"batch_size is {batch_size}: give 1 to "
                          f"{len(data.x_train)}, the size of the training set")
     if data.x_train.shape[1] != net.sizes[0] or data.x_train.dtype != net.dtype:

@@ -19,15 +19,15 @@ EXPERIMENTS = {module.NAME: module for module in (table2,)}
 
 def main(arguments=None):
     options = parse(arguments)
-    again = "give the same command again" + (
-        ", without --fresh," if options.fresh else "") + " to go on"
     try:
         run_experiment(EXPERIMENTS[options.name], options)
     except (Interrupted, KeyboardInterrupt):
-        print(f"\ninterrupted; {again}", file=sys.stderr)
+        without = ", without --fresh," if options.fresh else ""
+        print(f"\ninterrupted; give the same command again{without} to go on",
+              file=sys.stderr)
         return 130
     except NpgmError as error:
-        print(f"error: {error}; then {again}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -13,6 +13,7 @@ no training. Processes meet only in these files, so any
 concurrent.futures.Executor that sees the folder can do the work.
 """
 import contextlib
+import fcntl
 import hashlib
 import json
 import multiprocessing
@@ -27,11 +28,6 @@ from pathlib import Path
 from npgm import storage
 from npgm.errors import DataError, Interrupted, NpgmError, StorageError
 from npgm.experiments import protocol, provenance
-
-try:
-    import fcntl
-except ImportError:         # no file locks: two commands must not share a folder
-    fcntl = None
 
 
 @dataclass(frozen=True)
@@ -230,7 +226,7 @@ def _lock(folder, patience=10):
                            "--out") from error
     with file:
         deadline = time.monotonic() + patience
-        while fcntl:
+        while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break

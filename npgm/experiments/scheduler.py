@@ -57,14 +57,16 @@ def _raise_failures(tasks):
                 if task.exception()]
     if any(isinstance(error, BrokenProcessPool) for _, error in failures):
         raise NpgmError("a worker process was killed (out of memory? then --jobs 1); "
-                        "every run is kept as of its last checkpoint")
+                        "every run is kept as of its last checkpoint: go on with the "
+                        "same command, without --fresh")
     for run, error in failures:
         message = (str(error) if isinstance(error, NpgmError)
                    else f"{type(error).__name__}: {error}")
         print(f"{run.optimizer}, seed {run.seed}, failed: {message}", file=sys.stderr)
     if failures:
         raise NpgmError(f"{len(failures)} of {len(tasks)} runs failed, the others are "
-                        "kept: mend what is named above")
+                        "kept: mend what is named above, then go on with the same "
+                        "command, without --fresh")
 
 
 @contextlib.contextmanager
