@@ -11,8 +11,8 @@ import numba
 
 # Numba notices a change of the file a kernel stands in, but not of a file whose
 # functions it inlines. So the cache's folder is named after the contents of all.
-SOURCES = ("jit.py", "simd.py", "kernels.py", "minibatch.py",
-           "optimizers.py")
+SOURCES = ("jit.py", "simd.py", "kernels.py", "compiled_network.py",
+           "compiled_update.py", "optimizers.py")
 
 
 def compiled(function, *, contract=False):

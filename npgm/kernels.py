@@ -2,19 +2,25 @@
 
 Everything a ReLU network multiplies has zeros on its left: 81 % of MNIST's
 pixels, the silent hidden units, the residuals of examples learnt beyond doubt.
-So there is one matrix product here, `product`, of sparse rows with a dense
-matrix, and the two ways to get sparse rows, `compress` and `transpose`. The
-mathematics stands in `network` and `optimizers`; each kernel names its twin.
+So the matrix product here, `multiply`, looks at how many there are: `product`
+takes sparse rows, which `compress` and `transpose` make, and `dense_product` is
+for the rest. The mathematics stands in `network`; each kernel names its twin.
 """
 from typing import NamedTuple
 
 import numpy as np
 
 from npgm.jit import compiled, specialized
-from npgm.simd import VECTOR_BYTES, make_tile
+from npgm.simd import VECTOR_BYTES, make_dense_tile, make_sparse_tile
 
 # A block of B, 64 rows of 120 float32, fills the first-level cache (32 KB).
 BLOCK = 64
+
+# 4 rows times 3 vectors of sums, 3 of B and 1 factor fill 16 registers.
+TILE_ROWS, TILE_VECTORS = 4, 3
+dense_tile = make_dense_tile(TILE_ROWS, TILE_VECTORS)
+
+SPARSE_BELOW = 0.4      # density from which the dense product is faster
 
 NONE = np.uint32(0)
 
@@ -39,26 +45,12 @@ class SparseRows(NamedTuple):
                    np.empty(rows * columns, np.uint32),
                    np.empty(rows * columns, dtype))
 
-    @classmethod
-    def from_dense(cls, A):
-        """The sparse rows of A (N, D)."""
-        room = cls(np.zeros((len(A), -(-A.shape[1] // BLOCK) + 1), np.int64),
-                   np.empty(np.count_nonzero(A) + 1, np.uint32),
-                   np.empty(np.count_nonzero(A) + 1, A.dtype))
-        compress(A, room, False)
-        return room
 
-
-def compress(A, sparse, spread):
-    """A (N, D) dense to sparse rows. Twin: `A != 0`.
-
-    spread gives every row room for D entries; else rows follow each other.
-    """
+def compress(A, sparse):
+    """A (N, D) dense to sparse rows, each with room for D entries. Twin: `A != 0`."""
     starts = sparse.starts
-    first = 0
     for i in range(A.shape[0]):
-        if spread:
-            first = i * A.shape[1]
+        first = i * A.shape[1]
         row, columns, values = A[i], sparse.columns[first:], sparse.values[first:]
         n = NONE                # unsigned and from 0: no index needs a sign test
         for block in range(starts.shape[1] - 1):
@@ -67,22 +59,7 @@ def compress(A, sparse, spread):
                 columns[n] = j
                 values[n] = row[j]
                 n += np.uint32(row[j] != 0)     # no branch: a zero is overwritten
-        first += n
-        starts[i, -1] = first
-
-
-def gather(sparse, rows, chosen):
-    """chosen = the given rows of sparse, copied side by side. A batch's rows lie
-    scattered in main memory, and the products read each several times."""
-    n = 0
-    for i in range(rows.size):
-        starts = sparse.starts[rows[i]]
-        for block in range(starts.size):
-            chosen.starts[i, block] = n + starts[block] - starts[0]
-        for k in range(starts[0], starts[-1]):
-            chosen.columns[n] = sparse.columns[k]
-            chosen.values[n] = sparse.values[k]
-            n += 1
+        starts[i, -1] = first + n
 
 
 def transpose(sparse, live, transposed, cursor):
@@ -133,8 +110,8 @@ def _panels(sparse, B, initial, out, j, end, step):
             for i in range(starts.shape[0]):
                 start, stop = starts[i, block], starts[i, block + 1]
                 if start < stop or block == 0:
-                    tile(out, i, j, initial, block == 0,  # noqa: F821
-                         B, columns, values, start, stop)
+                    tile(out, i, j, initial, B,  # noqa: F821
+                         block == 0, columns, values, start, stop)
         j += step
     return j
 
@@ -153,6 +130,39 @@ def product(sparse, B, initial, out):
     j = panels1(sparse, B, initial, out, j, width, vector)
     if j < width:
         panels_rest(sparse, B, initial, out, j, width, width - j)
+
+
+def dense_product(A, B, initial, out):
+    """out (N, M) = initial[:M] + A (N, D) @ B (D, M), term by term as `product`.
+
+    The last tile of a row or column lies over the one before it, and computes
+    the same again: so N and M must be at least a tile's. A may have any layout.
+    """
+    N, M = out.shape
+    width = TILE_VECTORS * (VECTOR_BYTES // out.itemsize)
+    for j in range(0, M, width):
+        for i in range(0, N, TILE_ROWS):
+            dense_tile(out, min(i, N - TILE_ROWS), min(j, M - width), initial, B, A)
+
+
+def multiply(A, room, B, initial, out):
+    """out = initial + A @ B by the faster way: as sparse rows, made in room, if A
+    has few entries. Returns whether it was that. Both ways add the same terms in
+    the same order, but for zeros."""
+    N, M = out.shape
+    entries = 0
+    for i in range(N):
+        for j in range(A.shape[1]):
+            entries += A[i, j] != 0
+    small = (min(N, A.shape[1]) < TILE_ROWS
+             or M < TILE_VECTORS * (VECTOR_BYTES // out.itemsize))
+    sparse = small or entries < SPARSE_BELOW * A.size
+    if sparse:
+        compress(A, room)
+        product(room, B, initial, out)
+    else:
+        dense_product(A, B, initial, out)
+    return sparse
 
 
 def sum_rows(A, total):
@@ -203,14 +213,15 @@ def cross_entropy(Z, y, dZ, losses):
 
 
 compress = compiled(compress)
-gather = compiled(gather)
 transpose = compiled(transpose)
 transpose_dense = compiled(transpose_dense)
-panels15 = specialized(_panels, "panels15", contract=True, tile=make_tile(15))
-panels8 = specialized(_panels, "panels8", contract=True, tile=make_tile(8))
-panels1 = specialized(_panels, "panels1", contract=True, tile=make_tile(1))
-panels_rest = specialized(_panels, "panels_rest", contract=True, tile=make_tile(0))
+panels15, panels8, panels1, panels_rest = (
+    specialized(_panels, name, contract=True, tile=make_sparse_tile(vectors))
+    for name, vectors in (("panels15", 15), ("panels8", 8), ("panels1", 1),
+                          ("panels_rest", 0)))
 product = compiled(product)
+dense_product = compiled(dense_product, contract=True)
+multiply = compiled(multiply)
 sum_rows = compiled(sum_rows)
 relu = compiled(relu)
 relu_backward = compiled(relu_backward)

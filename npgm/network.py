@@ -125,17 +125,30 @@ class MLP:
         activations = forward(self.layers, self.check_x(x))
 
         def vjp(dz):
-            z = activations[-1]
-            if not (isinstance(dz, np.ndarray) and dz.shape == z.shape
-                    and dz.dtype == z.dtype):
-                raise InputError(f"dz has shape {np.shape(dz)}: these logits need "
-                                 f"{z.dtype} of shape {z.shape}")
+            self.check_dz(dz, activations[-1])
             return backward_to_x(self.layers, activations, dz)
         return activations[-1], vjp
 
     def vjp(self, x, dz):
         """J(x)^T dz (N, D), with J the Jacobian of the logits, for any dz (N, C)."""
         return self.linearize(x)[1](dz)
+
+    def logits_on_line(self, x, s):
+        """The function epsilon -> logits of x + epsilon * s, for s (N, D).
+
+        The first layer is linear, so it is needed only once:
+        (x + epsilon s) W1 = x W1 + epsilon (s W1).
+        """
+        W, b = self.layers[0]
+        self.check_line(x, s)
+        start, slope = x @ W + b, s @ W
+
+        def logits(epsilon):
+            z = start + self.dtype.type(epsilon) * slope
+            if len(self.layers) == 1:
+                return z
+            return forward(self.layers[1:], np.maximum(z, 0))[-1]
+        return logits
 
     def loss_gradients(self, x, y, loss=cross_entropy):
         """Gradients of a loss of `npgm.losses` to theta and to x.
@@ -164,6 +177,20 @@ class MLP:
             raise InputError(f"x is {x.dtype} but the network is {self.dtype}: "
                              f"convert one, for example x.astype('{self.dtype}')")
         return check_finite(x)
+
+    def check_line(self, x, s):
+        """InputError unless x and s are examples, as many of each."""
+        if len(self.check_x(x)) != len(self.check_x(s)):
+            raise InputError(f"s has {len(s)} rows: give one for each of the "
+                             f"{len(x)} examples")
+
+    @staticmethod
+    def check_dz(dz, z):
+        """InputError unless dz is an array like the logits z."""
+        if not (isinstance(dz, np.ndarray) and dz.shape == z.shape
+                and dz.dtype == z.dtype):
+            raise InputError(f"dz has shape {np.shape(dz)}: these logits need "
+                             f"{z.dtype} of shape {z.shape}")
 
     def check_y(self, y, count):
         """y as an array, if it is `count` integer labels in [0, C)."""

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from npgm import storage
+from npgm.compiled_network import CompiledMLP
+from npgm.compiled_update import compiled_update
 from npgm.errors import DataError, InputError, Interrupted
 from npgm.losses import mistakes
-from npgm.minibatch import MinibatchGradient, compiled_update
 from npgm.network import check_finite, check_labels, check_seed
 from npgm.optimizers import Optimizer
 
@@ -54,12 +55,14 @@ def batch_rows(count, batch_size, seed, t):
 
 
 def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
-          evaluate_at=None, evaluate=None, checkpoint=None, progress=None):
+          defence=None, evaluate_at=None, evaluate=None, checkpoint=None,
+          progress=None):
     """Train net in place on data.x_train; returns a History.
 
-    evaluate_at: steps to evaluate at (default: log_spaced(steps)); evaluate:
-    function (net, step) -> anything (default: {"natural_error": percent of the
-    test set}). checkpoint: a path; if it exists, the run goes on from it, given
+    defence: one of npgm.defences, whose examples(net, x, y) are trained on in
+    place of each batch. evaluate_at: steps to evaluate at (default:
+    log_spaced(steps)); evaluate: function (net, step) -> anything (default:
+    {"natural_error": percent of the test set}). checkpoint: a path; if it exists, the run goes on from it, given
     the same initial net (evaluations before it are not made again), and it is
     rewritten at every evaluation and twice a minute. progress: function (step,
     losses so far), called after every update; if it raises Interrupted, the
@@ -75,23 +78,25 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     evaluate_at = set(log_spaced(steps) if evaluate_at is None else evaluate_at)
     if not all(1 <= t <= steps for t in evaluate_at):
         raise InputError(f"evaluate_at has steps outside 1 to {steps}: leave them out")
-    gradient = MinibatchGradient(net, data.x_train, batch_size)
+    model = CompiledMLP(net)
     update = compiled_update(optimizer)
     history = History(np.full(steps, np.nan, net.dtype),
                       state=optimizer.init(net.theta))
     run = Checkpoint(checkpoint, net, history,
-                     (optimizer, batch_size, seed, net.theta, data.x_train,
-                      data.y_train))
+                     (optimizer, batch_size, seed, defence, net.theta,
+                      data.x_train, data.y_train))
     run.load()
     try:
         for t in range(history.state.t + 1, steps + 1):
             rows = batch_rows(len(data.y_train), batch_size, seed, t)
-            losses = gradient(rows, data.y_train[rows])
-            history.losses[t - 1] = losses.mean()
+            x, y = data.x_train.take(rows, axis=0), data.y_train[rows]
+            if defence:
+                x, y = defence.examples(net, x, y)
+            history.losses[t - 1] = model.gradient(x, y).mean()
             if not np.isfinite(history.losses[t - 1]):
                 history.diverged_at = t
                 break
-            update(net.theta, gradient.theta, history.state)
+            update(net.theta, model.theta, history.state)
             if t in evaluate_at:
                 if not np.isfinite(net.theta).all():
                     history.diverged_at = t

@@ -8,9 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npgm import kernels, losses, minibatch
-from npgm.network import MLP
-from npgm.optimizers import SGD, AdaGrad, Adam, Momentum, RMSprop
+from npgm import kernels, losses
 
 ROOT = Path(__file__).parents[1]
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
@@ -44,6 +42,12 @@ def dense(sparse, columns):
     return A
 
 
+def sparse(A):
+    rows = kernels.SparseRows.empty(A.shape, A.dtype)
+    kernels.compress(A, rows)
+    return rows
+
+
 def assert_near(found, expected, tolerance):
     """Relative error in the norm; what should be zero must be exactly zero."""
     assert found.dtype == expected.dtype and found.shape == expected.shape
@@ -56,11 +60,7 @@ def assert_near(found, expected, tolerance):
 @MATRICES
 def test_compress_keeps_every_nonzero_entry(shape, density, dtype):
     A = draw(*shape[:2], dtype, density)
-    packed = kernels.SparseRows.from_dense(A)
-    spread = kernels.SparseRows.empty(A.shape, dtype)
-    kernels.compress(A, spread, True)
-    np.testing.assert_array_equal(dense(packed, A.shape[1]), A)
-    np.testing.assert_array_equal(dense(spread, A.shape[1]), A)
+    np.testing.assert_array_equal(dense(sparse(A), A.shape[1]), A)
 
 
 @DTYPES
@@ -68,16 +68,7 @@ def test_compress_keeps_nan_infinity_and_the_smallest_number(dtype):
     A = np.zeros((2, 70), dtype)
     A[0, 3], A[0, 69], A[1, 0], A[1, 64] = np.nan, np.inf, 0, np.nextafter(
         A[0, 0], A.dtype.type(1))
-    np.testing.assert_array_equal(dense(kernels.SparseRows.from_dense(A), 70), A)
-
-
-@DTYPES
-def test_gather_is_indexing(dtype):
-    A = draw(9, 130, dtype, 0.2)
-    rows = np.array([8, 0, 3, 3, 5])
-    chosen = kernels.SparseRows.empty((5, 130), dtype)
-    kernels.gather(kernels.SparseRows.from_dense(A), rows, chosen)
-    np.testing.assert_array_equal(dense(chosen, 130), A[rows])
+    np.testing.assert_array_equal(dense(sparse(A), 70), A)
 
 
 @DTYPES
@@ -87,7 +78,7 @@ def test_transpose_leaves_out_dead_rows(shape, density, dtype):
     A = draw(*shape[:2], dtype, density)
     live = np.arange(len(A)) % 3 != 1
     transposed = kernels.SparseRows.empty(A.T.shape, dtype)
-    kernels.transpose(kernels.SparseRows.from_dense(A), live, transposed,
+    kernels.transpose(sparse(A), live, transposed,
                       np.zeros(A.shape[1], np.int64))
     np.testing.assert_array_equal(dense(transposed, len(A)), (A * live[:, None]).T)
 
@@ -109,8 +100,38 @@ def test_product(shape, density, dtype):
     A, B = draw(rows, inner, dtype, density), draw(inner, width, dtype)
     b = draw(1, width + 3, dtype)[0]        # longer than the rows, as zeros are
     out = np.full((rows, width), np.nan, dtype)
-    kernels.product(kernels.SparseRows.from_dense(A), B, b, out)
+    kernels.product(sparse(A), B, b, out)
     assert_near(out, A @ B + b[:width], TOLERANCE[dtype])
+
+
+@DTYPES
+@pytest.mark.parametrize("layout", ["C", "F"])
+@pytest.mark.parametrize("shape", [(4, 1, 24), (5, 63, 25), (7, 64, 47), (10, 300, 128),
+                                   (125, 784, 600)], ids=str)
+def test_dense_product_adds_the_same_terms_in_the_same_order(shape, layout, dtype):
+    rows, inner, width = shape
+    A, B = draw(rows, inner, dtype, 0.5), draw(inner, width, dtype)
+    b = draw(1, width + 3, dtype)[0]
+    out, expected = (np.full((rows, width), np.nan, dtype) for _ in range(2))
+    kernels.dense_product(np.asarray(A, order=layout), B, b, out)
+    kernels.product(sparse(A), B, b, expected)
+    assert_near(out, A @ B + b[:width], TOLERANCE[dtype])
+    np.testing.assert_array_equal(out, expected)
+
+
+@DTYPES
+@DENSITIES
+@MATRICES
+def test_multiply_chooses_by_density(shape, density, dtype):
+    rows, inner, width = shape
+    A, B = draw(rows, inner, dtype, density), draw(inner, width, dtype)
+    room = kernels.SparseRows.empty(A.shape, dtype)
+    out = np.full((rows, width), np.nan, dtype)
+    chosen = kernels.multiply(A, room, B, np.zeros(width, dtype), out)
+    assert_near(out, A @ B, TOLERANCE[dtype])
+    assert chosen or density == 1
+    if density == 1 and min(rows, inner) >= 4 and width >= 24:
+        assert not chosen
 
 
 @DTYPES
@@ -169,107 +190,11 @@ def test_cross_entropy_of_nan_is_nan(dtype):
     np.testing.assert_array_equal(np.isnan(dz).all(axis=1), [True, True, False])
 
 
-def network(sizes, dtype, lead=1):
-    """A network whose logits are multiplied by lead: a power of two, so that
-    nothing else changes."""
-    net = MLP.initialize(sizes, seed=4, dtype=dtype, scheme="he")
-    for array in net.layers[-1]:
-        array *= lead
-    return net
-
-
-def assert_gradient(net, x, rows, y, gradient, tolerance):
-    """A MinibatchGradient against MLP.loss_gradients, which is returned."""
-    expected = net.loss_gradients(x[rows], y)
-    found = gradient(rows, y)
-    assert_near(found, expected.loss, tolerance)
-    assert_near(gradient.theta, expected.theta, tolerance)
-    return expected
-
-
-def residual_is_zero(net, x, y):
-    return ~losses.cross_entropy(net.logits(x), y)[1].any(axis=1)
-
-
-NETWORKS = pytest.mark.parametrize("sizes", [
-    (65, 2), (130, 16, 3), (64, 70, 7, 10), (20, 7, 65, 16, 4)], ids=str)
-
-
-@DTYPES
-@NETWORKS
-@pytest.mark.parametrize("batch_size", [1, 63, 65])
-def test_gradient_of_a_fresh_network(sizes, batch_size, dtype):
-    net, x = network(sizes, dtype), np.abs(draw(80, sizes[0], dtype, 0.3))
-    gradient = minibatch.MinibatchGradient(net, x, batch_size)
-    rng = np.random.default_rng(0)
-    for _ in range(2):              # the second must not see the first
-        rows = rng.permutation(80)[:batch_size]
-        y = rng.integers(0, sizes[-1], batch_size)
-        assert_gradient(net, x, rows, y, gradient, 10 * TOLERANCE[dtype])
-        net.theta *= 0.9
-
-
-@DTYPES
-def test_gradient_of_the_papers_network(dtype):
-    net = MLP.initialize(dtype=dtype)
-    x = np.abs(draw(125, 784, dtype, 0.2))
-    y = np.random.default_rng(0).integers(0, 10, 125)
-    gradient = minibatch.MinibatchGradient(net, x, 125)
-    assert_gradient(net, x, np.arange(125), y, gradient, 10 * TOLERANCE[dtype])
-
-
-@DTYPES
-@NETWORKS
-def test_gradient_where_some_residuals_are_exactly_zero(sizes, dtype):
-    """Most examples learnt beyond doubt, some wrong, some in between."""
-    net, x = network(sizes, dtype, 2 ** 10), np.abs(draw(63, sizes[0], dtype, 0.3))
-    y = net.logits(x).argmax(axis=1)
-    y[::9] = (y[::9] + 1) % sizes[-1]
-    zero = residual_is_zero(net, x, y)
-    assert 0 < zero.sum() < 63
-    gradient = minibatch.MinibatchGradient(net, x, 63)
-    # The logits, some thousands, carry rounding into residuals between 0 and 1.
-    assert_gradient(net, x, np.arange(63), y, gradient, 2 ** 10 * TOLERANCE[dtype])
-
-
-@DTYPES
-@NETWORKS
-def test_gradient_where_all_residuals_are_exactly_zero(sizes, dtype):
-    net, x = network(sizes, dtype, 2 ** 30), np.abs(draw(63, sizes[0], dtype, 0.3))
-    y = net.logits(x).argmax(axis=1)
-    assert residual_is_zero(net, x, y).all()
-    gradient = minibatch.MinibatchGradient(net, x, 63)
-    gradient(np.arange(63), (y + 1) % sizes[-1])    # leave something behind
-    assert gradient.theta.any()
-    assert_gradient(net, x, np.arange(63), y, gradient, 0)
-    assert not gradient.theta.any()
-
-
-@DTYPES
-@pytest.mark.parametrize("optimizer", [
-    SGD(), Momentum(), AdaGrad(), AdaGrad(epsilon=1e-10), RMSprop(),
-    RMSprop(epsilon_inside_root=False), Adam(), Adam(form="algorithm1"),
-    Adam(form="printed"), Adam(form="printed_once")], ids=str)
-def test_compiled_update_is_the_optimizers_bit_for_bit(optimizer, dtype):
-    rng = np.random.default_rng(0)
-    theta = rng.standard_normal(1001).astype(dtype)
-    mine, state = theta.copy(), optimizer.init(theta)
-    my_state = optimizer.init(mine)
-    update = minibatch.compiled_update(optimizer)
-    for scale in (1, 1, 1e-3, 0, 1e3):
-        g = (scale * rng.standard_normal(1001)).astype(dtype)
-        optimizer.update(theta, g, state)
-        update(mine, g, my_state)
-    assert mine.tobytes() == theta.tobytes()
-    assert my_state.t == state.t == 5
-    for name in optimizer.state:
-        assert getattr(my_state, name).tobytes() == getattr(state, name).tobytes()
-
-
 @pytest.mark.slow
 def test_all_of_this_with_the_jit_disabled():
     """The kernels are ordinary Python functions too, and mean the same."""
-    command = [sys.executable, "-m", "pytest", __file__, "-q", "-k", "not disabled",
+    command = [sys.executable, "-m", "pytest", __file__,
+               ROOT / "tests/test_compiled_network.py", "-q", "-k", "not disabled",
                "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True,
                           env={**os.environ, "NUMBA_DISABLE_JIT": "1"})

@@ -25,7 +25,8 @@ npgm.optimizers
 npgm.jit
 npgm.simd
 npgm.kernels
-npgm.minibatch
+npgm.compiled_network
+npgm.compiled_update
 npgm.training
 npgm.attacks.base
 npgm.attacks.fgsm

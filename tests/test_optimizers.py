@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from npgm.errors import InputError
-from npgm.minibatch import compiled_update
+from npgm.compiled_update import compiled_update
 from npgm.optimizers import OPTIMIZERS, SGD, AdaGrad, Adam, Momentum, RMSprop
 
 TORCH = json.loads((Path(__file__).parent / "data" / "optimizer_updates.json")

@@ -3,7 +3,8 @@ import numpy as np
 
 from npgm import losses
 from npgm.attacks import FGSM
-from npgm.minibatch import MinibatchGradient, compiled_update
+from npgm.compiled_network import CompiledMLP
+from npgm.compiled_update import compiled_update
 
 
 class Npgm:
@@ -11,13 +12,13 @@ class Npgm:
 
     def __init__(self, net, data, optimizer, batch_size=125):
         self.net, self.data = net.copy(), data
-        self.gradient = MinibatchGradient(self.net, data.x_train, batch_size)
+        self.model = CompiledMLP(self.net)
         self.step = compiled_update(optimizer)
         self.state = optimizer.init(self.net.theta)
 
     def update(self, rows):
-        self.gradient(rows, self.data.y_train[rows])
-        self.step(self.net.theta, self.gradient.theta, self.state)
+        self.model.gradient(self.data.x_train[rows], self.data.y_train[rows])
+        self.step(self.net.theta, self.model.theta, self.state)
 
     def loss(self):
         z = self.net.logits(self.data.x_train[:1000])

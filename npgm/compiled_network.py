@@ -1,0 +1,173 @@
+"""The compiled twin of `network.MLP`, for training and for attacks.
+
+The mathematics stands in `network` and `losses`. Here it is put together again
+from `kernels`, in memory that is kept from call to call.
+"""
+from typing import NamedTuple
+
+import numpy as np
+
+from npgm.jit import compiled
+from npgm.kernels import (SparseRows, cross_entropy, dense_product, multiply, product,
+                          relu, relu_backward, sum_rows, transpose, transpose_dense)
+from npgm.network import aligned_zeros, layer_views
+
+
+class Layer(NamedTuple):
+    """What one layer's kernels read and write. N examples, n inputs, m outputs."""
+
+    W: np.ndarray               # (n, m)
+    b: np.ndarray               # (m,)
+    dW: np.ndarray
+    db: np.ndarray
+    H: np.ndarray               # (N, n): its input, x or the Z of the layer before
+    H_sparse: SparseRows        # (N, n)
+    H_transposed: SparseRows    # (n, N)
+    Z: np.ndarray               # (N, m): its output, after relu in hidden layers
+    dZ: np.ndarray              # (N, m)
+    dZ_sparse: SparseRows       # (N, m)
+    W_transposed: np.ndarray    # (m, n)
+    cursor: np.ndarray          # (n,) uint32
+    zeros: np.ndarray           # as many as the widest layer has units
+
+
+def forward(layers, sparse, first):
+    """Z of every layer from the first-th on. sparse[i] becomes whether layer i's
+    input was multiplied as sparse rows. Twin: `network.forward`."""
+    last = len(layers) - 1
+    for i in range(first, last + 1):
+        layer = layers[i]
+        sparse[i] = multiply(layer.H, layer.H_sparse, layer.W, layer.b, layer.Z)
+        if i < last:
+            relu(layer.Z)
+
+
+def input_gradient(layer, dH):
+    """dH = dZ W^T, the gradient of a layer's input."""
+    transpose_dense(layer.W, layer.W_transposed)
+    multiply(layer.dZ, layer.dZ_sparse, layer.W_transposed, layer.zeros, dH)
+
+
+def backward(layers, sparse, live):
+    """dW and db of every layer, from the last one's dZ. Twin: `network.backward`."""
+    last = len(layers) - 1
+    for i in range(live.size):      # a zero residual: everything behind it is zero
+        live[i] = np.any(layers[last].dZ[i])
+    for i in range(last, -1, -1):
+        layer = layers[i]
+        if sparse[i]:
+            transpose(layer.H_sparse, live, layer.H_transposed, layer.cursor)
+            product(layer.H_transposed, layer.dZ, layer.zeros, layer.dW)
+        else:
+            dense_product(layer.H.T, layer.dZ, layer.zeros, layer.dW)
+        sum_rows(layer.dZ, layer.db)
+        if i > 0:
+            input_gradient(layer, layers[i - 1].dZ)
+            relu_backward(layers[i - 1].dZ, layers[i - 1].Z)
+
+
+def backward_to_x(layers, dX):
+    """dX from the last layer's dZ. Twin: `network.backward_to_x`."""
+    for i in range(len(layers) - 1, 0, -1):
+        input_gradient(layers[i], layers[i - 1].dZ)
+        relu_backward(layers[i - 1].dZ, layers[i - 1].Z)
+    input_gradient(layers[0], dX)
+
+
+forward = compiled(forward)
+input_gradient = compiled(input_gradient)
+backward = compiled(backward)
+backward_to_x = compiled(backward_to_x)
+
+
+class CompiledMLP:
+    """An MLP whose products run in `kernels`, on one thread: the same bits whatever
+    the number of cores. theta is the newest gradient, as one flat vector."""
+
+    def __init__(self, net):
+        """net: an MLP, whose theta is read at every call."""
+        self.net = net
+        self.theta = aligned_zeros(net.theta.size, net.dtype)
+        self._memory = None
+
+    def gradient(self, x, y):
+        """Cross-entropy (N,) of a batch; self.theta becomes the gradient of its mean.
+        Twin: `MLP.loss_gradients`.
+
+        x (N, D) and y (N,) int64 are not checked: they must fit the network.
+        """
+        layers = self._layers(x)
+        sparse, losses = np.zeros(len(layers), bool), np.empty(len(x), self.net.dtype)
+        forward(layers, sparse, 0)
+        cross_entropy(layers[-1].Z, y, layers[-1].dZ, losses)
+        backward(layers, sparse, np.zeros(len(x), bool))
+        return losses
+
+    def logits(self, x):
+        """As `MLP.logits`."""
+        layers = self._layers(self.net.check_x(x))
+        forward(layers, np.zeros(len(layers), bool), 0)
+        return layers[-1].Z.copy()
+
+    def linearize(self, x):
+        """As `MLP.linearize`, but the function holds only until the next call of
+        any other method."""
+        z, layers = self.logits(x), self._layers(x)
+
+        def vjp(dz):
+            self.net.check_dz(dz, z)
+            layers[-1].dZ[:] = dz
+            dx = np.empty_like(x, order="C")
+            backward_to_x(layers, dx)
+            return dx
+        return z, vjp
+
+    def vjp(self, x, dz):
+        """As `MLP.vjp`."""
+        return self.linearize(x)[1](dz)
+
+    def logits_on_line(self, x, s):
+        """As `MLP.logits_on_line`."""
+        self.net.check_line(x, s)
+        layers, sparse = self._layers(x), np.zeros(len(self.net.layers), bool)
+        start, slope = (np.empty_like(layers[0].Z) for _ in range(2))
+        multiply(layers[0].H, layers[0].H_sparse, layers[0].W, layers[0].b, start)
+        multiply(np.ascontiguousarray(s), layers[0].H_sparse,
+                 layers[0].W, layers[0].zeros, slope)
+
+        def logits(epsilon):
+            Z = layers[0].Z
+            np.multiply(slope, Z.dtype.type(epsilon), out=Z)
+            np.add(start, Z, out=Z)
+            if len(layers) > 1:
+                relu(Z)
+                forward(layers, sparse, 1)
+            return layers[-1].Z.copy()
+        return logits
+
+    def _layers(self, x):
+        if self._memory is None or len(self._memory[0].Z) != len(x):
+            self._memory = self._new_memory(len(x))
+        first, *others = self._memory
+        return (first._replace(H=np.ascontiguousarray(x)), *others)
+
+    def _new_memory(self, N):
+        net = self.net
+
+        def dense(rows, columns):
+            return aligned_zeros(rows * columns, net.dtype).reshape(rows, columns)
+
+        def sparse(rows, columns):
+            return SparseRows.empty((rows, columns), net.dtype)
+
+        zeros, layers = np.zeros(max(net.sizes), net.dtype), []
+        H = dense(0, 0)             # layer 0's is x, put there at every call
+        gradients = layer_views(net.sizes, self.theta)
+        for (W, b), (dW, db), n, m in zip(net.layers, gradients, net.sizes,
+                                          net.sizes[1:]):
+            layers.append(Layer(
+                W, b, dW, db, H, H_sparse=sparse(N, n), H_transposed=sparse(n, N),
+                Z=dense(N, m), dZ=dense(N, m), dZ_sparse=sparse(N, m),
+                W_transposed=dense(m, n), cursor=np.zeros(n, np.uint32), zeros=zeros))
+            H = layers[-1].Z
+        return tuple(layers)
