@@ -1,7 +1,7 @@
 """python -m benchmarks [NAME ...]: npgm against what a user would pick instead.
 
-Every candidate runs in this process, on one thread, interleaved with the others;
-times are medians. Results go to benchmarks/results/NAME.json.
+Candidates run interleaved, on one thread each; times are medians. Results go to
+benchmarks/results/NAME.json, and all of them into one picture beside them.
 """
 import argparse
 import importlib
@@ -9,22 +9,25 @@ import os
 import sys
 from pathlib import Path
 
+from npgm.errors import NpgmError
+
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
            "NUMBA_NUM_THREADS")
-NAMES = ("update", "phases", "attack")
+# Those that run in this process come first: they pin it to one core.
+NAMES = ("update", "attack", "growth", "phases", "processes", "start", "table2")
 RESULTS = Path(__file__).parent / "results"
 
 
-def pin_to_one_core():
-    """One thread for every library, before any of them is imported; and one core,
-    because JAX heeds no such variable and would quietly use them all."""
+def one_thread():
+    """One thread for every library, before any of them is imported."""
     for name in THREADS:
         os.environ[name] = "1"
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help="any of: " + ", ".join(NAMES) + " (default: all)")
     parser.add_argument("--quick", action="store_true",
@@ -33,9 +36,17 @@ def main():
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from "
                      + ", ".join(NAMES))
-    pin_to_one_core()
-    for name in options.names or NAMES:
-        run(name, options.quick)
+    one_thread()
+    try:
+        for name in options.names or NAMES:
+            run(name, options.quick)
+    except NpgmError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if not options.quick:
+        from benchmarks import picture
+        print(f"drawn: {picture.draw(RESULTS)}")
+    return 0
 
 
 def run(name, quick):

@@ -16,6 +16,7 @@ RATES = (0.001, 0.01)
 TIMED = 100         # updates at each phase, in blocks of 10
 
 
+@timing.one_core()
 def run(quick=False):
     data = npgm.load_dataset()
     found, missing = peers.available()

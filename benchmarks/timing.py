@@ -1,8 +1,22 @@
 """Interleaved timing: every candidate in turn, again and again, so that what
 else the machine does falls on all alike; medians, and ratios of medians."""
+import contextlib
+import os
 import time
 
 import numpy as np
+
+
+@contextlib.contextmanager
+def one_core():
+    """Keep this process on one core: JAX heeds no thread variable and would
+    quietly use them all."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def interleave(candidates, repeats):

@@ -16,6 +16,7 @@ AGREEMENT = {"adam": 5e-4}
 OTHERS = 1e-4
 
 
+@timing.one_core()
 def run(quick=False):
     data = npgm.load_dataset()
     found, missing = peers.available()

@@ -62,12 +62,12 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     defence: one of npgm.defences, whose examples(net, x, y) are trained on in
     place of each batch. evaluate_at: steps to evaluate at (default:
     log_spaced(steps)); evaluate: function (net, step) -> anything (default:
-    {"natural_error": percent of the test set}). checkpoint: a path; if it exists, the run goes on from it, given
-    the same initial net (evaluations before it are not made again), and it is
-    rewritten at every evaluation and twice a minute. progress: function (step,
-    losses so far), called after every update; if it raises Interrupted, the
-    checkpoint is written first. Ctrl-C may strike within an update, so it writes
-    nothing.
+    {"natural_error": percent of the test set}). checkpoint: a path; if it
+    exists, the run goes on from it, given the same initial net (evaluations
+    before it are not made again), and it is rewritten at every evaluation and
+    twice a minute. progress: function (step, losses so far), called after every
+    update; if it raises Interrupted, the checkpoint is written first. Ctrl-C may
+    strike within an update, so it writes nothing.
 
     Raises InputError if an argument does not fit, DataError if the checkpoint
     is damaged or of another run.

@@ -7,7 +7,8 @@ follow. It offers
 
     update(rows)            one update on those training examples
     loss()                  mean cross-entropy on the first 1,000 of them
-    fgsm_errors(epsilon)    (natural, FGS) error in percent on the test images
+    fgsm_errors(epsilons)   FGS error in percent on the test images at each epsilon,
+                            after the natural error
 
 and `OPTIMIZERS`, those it can do. A peer whose library is missing raises
 ImportError when its module is imported.

@@ -60,14 +60,14 @@ def update(optimizer, parameters, state, t, x, y):
 
 
 @jax.jit
-def fgsm_mistakes(parameters, x, y, epsilon):
+def fgsm_mistakes(parameters, x, y, epsilons):
     def total(x):
         z = logits(parameters, x)
         log_p = jax.nn.log_softmax(z)
         return -jnp.take_along_axis(log_p, y[:, None], axis=1).sum(), z
     dx, z = jax.grad(total, has_aux=True)(x)
-    z_adv = logits(parameters, x + epsilon * jnp.sign(dx))
-    return jnp.stack([(z.argmax(1) != y).sum(), (z_adv.argmax(1) != y).sum()])
+    attacked = [logits(parameters, x + epsilon * jnp.sign(dx)) for epsilon in epsilons]
+    return jnp.stack([(z.argmax(1) != y).sum() for z in (z, *attacked)])
 
 
 class Jax:
@@ -91,10 +91,10 @@ class Jax:
         return float(mean_loss(self.parameters, self.data.x_train[:1000],
                                self.data.y_train[:1000]))
 
-    def fgsm_errors(self, epsilon):
+    def fgsm_errors(self, epsilons):
         wrong = sum(np.asarray(fgsm_mistakes(
             self.parameters, self.data.x_test[s:s + 1000], self.data.y_test[s:s + 1000],
-            epsilon)) for s in range(0, len(self.data.x_test), 1000))
+            epsilons)) for s in range(0, len(self.data.x_test), 1000))
         return tuple(100 * wrong / len(self.data.x_test))
 
 

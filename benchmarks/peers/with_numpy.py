@@ -82,8 +82,8 @@ class Numpy:
         z -= z.max(axis=1, keepdims=True)
         return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y]))
 
-    def fgsm_errors(self, epsilon):
-        wrong = np.zeros(2)
+    def fgsm_errors(self, epsilons):
+        wrong = np.zeros(1 + len(epsilons))
         for s in range(0, len(self.data.x_test), 1000):
             x, y = self.data.x_test[s:s + 1000], self.data.y_test[s:s + 1000]
             activations = self.forward(x)
@@ -94,8 +94,10 @@ class Numpy:
                 dz = dz @ self.parameters[i].T
                 if i:
                     dz *= h > 0
-            z_adv = self.forward(x + np.float32(epsilon) * np.sign(dz))[-1]
-            wrong += [(z.argmax(1) != y).sum(), (z_adv.argmax(1) != y).sum()]
+            sign = np.sign(dz)
+            attacked = (self.forward(x + np.float32(epsilon) * sign)[-1]
+                        for epsilon in epsilons)
+            wrong += [(z.argmax(1) != y).sum() for z in (z, *attacked)]
         return tuple(100 * wrong / len(self.data.x_test))
 
 

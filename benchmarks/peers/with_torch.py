@@ -53,17 +53,17 @@ class Torch:
             return functional.cross_entropy(self.net(self.x[:1000]),
                                             self.y[:1000]).item()
 
-    def fgsm_errors(self, epsilon):
-        wrong = torch.zeros(2)
+    def fgsm_errors(self, epsilons):
+        wrong = torch.zeros(1 + len(epsilons))
         for x, y in zip(self.x_test.split(1000), self.y_test.split(1000)):
             x = x.clone().requires_grad_()
             z = self.net(x)
             dx, = torch.autograd.grad(functional.cross_entropy(
                 z, y, reduction="sum"), x)
             with torch.no_grad():
-                z_adv = self.net(x + epsilon * dx.sign())
-            wrong += torch.stack([(z.argmax(1) != y).sum(),
-                                  (z_adv.argmax(1) != y).sum()])
+                sign = dx.sign()
+                attacked = [self.net(x + epsilon * sign) for epsilon in epsilons]
+            wrong += torch.stack([(z.argmax(1) != y).sum() for z in (z, *attacked)])
         return tuple((100 * wrong / len(self.x_test)).tolist())
 
 

@@ -1,0 +1,73 @@
+"""How an Adam update's cost grows with hidden width, batch size and the share of
+pixels lit; and what the sparse and the dense product cost at each such share."""
+import functools
+from types import SimpleNamespace
+
+import numpy as np
+
+import npgm
+from benchmarks import peers, timing
+from npgm import kernels
+
+WIDTHS = (150, 300, 600, 1200, 2400)
+BATCHES = (25, 50, 125, 500, 2000)
+DENSITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+SHOWN = ("npgm", "numpy", "torch_fused", "jax")     # one of each library's ways
+
+
+@timing.one_core()
+def run(quick=False):
+    data = npgm.load_dataset()
+    found, missing = peers.available()
+    found = {name: make for name, make in found.items() if name in SHOWN}
+    take = slice(None, None, 2 if quick else 1)
+    repeats = 5 if quick else 25
+    rows = {}
+    for width in WIDTHS[take]:
+        rows[f"width {width}"] = update(found, data, (width, 128), 125, repeats)
+    for batch in BATCHES[take]:
+        rows[f"batch {batch}"] = update(found, data, (600, 128), batch, repeats)
+    for density in DENSITIES[take]:
+        rows[f"density {density}"] = update(found, lit(density), (600, 128), 125,
+                                            repeats)
+    for density in DENSITIES[take]:
+        rows[f"product at density {density}"] = products(density, 4 * repeats)
+    return {"title": "one Adam update as it grows, milliseconds", "rows": rows,
+            "missing": missing}
+
+
+def lit(density, count=5000):
+    """Random images, that share of their pixels lit."""
+    rng = np.random.default_rng(0)
+    x = rng.random((count, 784), np.float32) * (rng.random((count, 784)) < density)
+    y = rng.integers(0, 10, count)
+    return SimpleNamespace(x_train=x, y_train=y, x_test=x, y_test=y, classes=10)
+
+
+def update(found, data, hidden, batch_size, repeats):
+    net = npgm.MLP.initialize((784, *hidden, 10))
+    rng = np.random.default_rng(0)
+    candidates = {name: make(net, data, npgm.optimizers.Adam(), batch_size)
+                  for name, make in found.items()}
+    rows = [rng.permutation(len(data.y_train))[:batch_size] for _ in range(10)]
+    blocks = {name: functools.partial(timing.take, candidate, rows)
+              for name, candidate in candidates.items()}
+    timing.interleave(blocks, 1)        # warms up and compiles
+    return timing.compare(timing.interleave(blocks, max(3, repeats // 5)), len(rows))
+
+
+def products(density, repeats):
+    """The first layer's forward product: as sparse rows, dense, and as chosen."""
+    A, net = lit(density, 125).x_train, npgm.MLP.initialize()
+    W, b = net.layers[0]
+    out, room = np.empty((125, 600), np.float32), kernels.SparseRows.empty(
+        A.shape, A.dtype)
+
+    def sparse():
+        kernels.compress(A, room)
+        kernels.product(room, W, b, out)
+    ways = {"sparse": sparse, "dense": lambda: kernels.dense_product(A, W, b, out),
+            "chosen": lambda: kernels.multiply(A, room, W, b, out)}
+    timing.interleave(ways, 3)
+    seconds = timing.interleave(ways, repeats)
+    return {"times": {name: timing.summary(s) for name, s in seconds.items()}}
