@@ -1,6 +1,7 @@
 """How an Adam update's cost grows with hidden width, batch size and the share of
 pixels lit; and what the sparse and the dense product cost at each such share."""
 import functools
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from npgm import kernels
 WIDTHS = (150, 300, 600, 1200, 2400)
 BATCHES = (25, 50, 125, 500, 2000)
 DENSITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+FASHION = Path("/usr/share/datasets/fashion-mnist")
 SHOWN = ("npgm", "numpy", "torch_fused", "jax")     # one of each library's ways
 
 
@@ -31,7 +33,13 @@ def run(quick=False):
         rows[f"density {density}"] = update(found, lit(density), (600, 128), 125,
                                             repeats)
     for density in DENSITIES[take]:
-        rows[f"product at density {density}"] = products(density, 4 * repeats)
+        rows[f"product at density {density}"] = products(
+            lit(density, 125).x_train, 4 * repeats)
+    if FASHION.is_dir():
+        fashion = npgm.load_dataset(FASHION).x_train[:125]
+        rows["product on Fashion-MNIST"] = products(fashion, 4 * repeats)
+    else:
+        missing["Fashion-MNIST"] = f"no {FASHION}; Debian: dataset-fashion-mnist"
     return {"title": "one Adam update as it grows, milliseconds", "rows": rows,
             "missing": missing}
 
@@ -56,10 +64,9 @@ def update(found, data, hidden, batch_size, repeats):
     return timing.compare(timing.interleave(blocks, max(3, repeats // 5)), len(rows))
 
 
-def products(density, repeats):
+def products(A, repeats):
     """The first layer's forward product: as sparse rows, dense, and as chosen."""
-    A, net = lit(density, 125).x_train, npgm.MLP.initialize()
-    W, b = net.layers[0]
+    W, b = npgm.MLP.initialize().layers[0]
     out, room = np.empty((125, 600), np.float32), kernels.SparseRows.empty(
         A.shape, A.dtype)
 
@@ -70,4 +77,5 @@ def products(density, repeats):
             "chosen": lambda: kernels.multiply(A, room, W, b, out)}
     timing.interleave(ways, 3)
     seconds = timing.interleave(ways, repeats)
-    return {"times": {name: timing.summary(s) for name, s in seconds.items()}}
+    return {"density": round(float(np.mean(A != 0)), 3),
+            "times": {name: timing.summary(s) for name, s in seconds.items()}}

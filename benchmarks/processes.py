@@ -37,7 +37,8 @@ def run(quick=False):
             memory = max(memory, *(peak for _, peak in results))
     ratio = 2 * median(alone) / median(together)
     return {"title": "two processes against one, seconds", "rows": {
-        "throughput": {"one": round(median(alone), 3), "two": round(median(together), 3),
+        "throughput": {"one": round(median(alone), 3),
+                       "two": round(median(together), 3),
                        "ratio": round(ratio, 2), "target": TARGET},
         "peak memory of a worker, MB": {"peak": round(memory), "target": MEMORY}}}
 
@@ -45,7 +46,8 @@ def run(quick=False):
 def race(count, steps):
     """(seconds, peak memory) of that many workers, started at the same moment."""
     workers = [subprocess.Popen([sys.executable, "-c", WORKER.format(steps=steps)],
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                text=True)
                for _ in range(count)]
     for worker in workers:
         assert worker.stdout.readline() == "ready\n"
