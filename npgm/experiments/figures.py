@@ -9,13 +9,13 @@ STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
          "figure.constrained_layout.use": True, "savefig.dpi": 150}
 
 
-def new(columns, width=10, height=4.2, **options):
-    """A figure with a row of axes: (figure, axes)."""
+def new(columns, width=10, height=4.2, rows=1, **options):
+    """A figure with rows of axes: (figure, axes)."""
     import matplotlib       # here, because it takes longer than all the rest
     from matplotlib.figure import Figure
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height))
-        return figure, figure.subplots(1, columns, **options)
+        return figure, figure.subplots(rows, columns, **options)
 
 
 def stamp(figure, text):
