@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from npgm.attacks import FGSM, fgsm
+from npgm.attacks import FGSM, base
 from npgm.errors import InputError
 from npgm.losses import cross_entropy, log_odds
 from npgm.network import MLP
@@ -270,14 +270,14 @@ def test_any_object_with_logits_and_vjp_will_do(loss):
 def test_results_do_not_depend_on_the_piece_size(piece, loss, monkeypatch):
     net, (x, y) = network(), examples(50)
     expected = FGSM(0.25, loss)(net, x, y)
-    monkeypatch.setattr(fgsm, "PIECE", piece)
+    monkeypatch.setattr(base, "PIECE", piece)
     assert_same(FGSM(0.25, loss)(net, x, y), expected)
 
 
 def test_more_examples_than_a_piece():
-    net, (x, y) = network(), examples(fgsm.PIECE + 3)
+    net, (x, y) = network(), examples(base.PIECE + 3)
     result = FGSM(0.25)(net, x, y)
-    assert len(result.x_adv) == len(result.success) == fgsm.PIECE + 3
+    assert len(result.x_adv) == len(result.success) == base.PIECE + 3
     dx = net.loss_gradients(x, y).x
     np.testing.assert_allclose(result.x_adv, x + 0.25 * np.sign(dx))
 

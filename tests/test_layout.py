@@ -29,8 +29,14 @@ npgm.compiled_network
 npgm.compiled_update
 npgm.training
 npgm.attacks.base
+npgm.attacks.one_step
 npgm.attacks.fgsm
+npgm.attacks.random_sign
+npgm.attacks.pgd
+npgm.attacks.deepfool
 npgm.attacks
+npgm.defences.adversarial_training
+npgm.defences
 npgm.experiments
 npgm.experiments.protocol
 npgm.experiments.provenance
@@ -39,7 +45,14 @@ npgm.experiments.runs
 npgm.experiments.scheduler
 npgm.experiments.figures
 npgm.experiments.tables
+npgm.experiments.rows
 npgm.experiments.table2
+npgm.experiments.fig1
+npgm.experiments.fig2
+npgm.experiments.fig3
+npgm.experiments.optimizer_comparison
+npgm.experiments.adversarial_training
+npgm.experiments.pseudocode
 npgm.experiments.__main__
 """.split()
 

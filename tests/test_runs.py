@@ -73,9 +73,16 @@ RUN = Run("sgd", {"learning_rate": 0.01}, seed=0, steps=100, data_checksum="abc"
     {"optimizer": "momentum"}, {"hyperparameters": {"learning_rate": 0.011}},
     {"hyperparameters": {"learning_rate": 0.01, "momentum": 0.9}}, {"seed": 1},
     {"steps": 101}, {"data_checksum": "abd"}, {"hidden": (600,)},
-    {"batch_size": 124}, {"scheme": "he"}, {"dtype": "float64"}], ids=str)
+    {"batch_size": 124}, {"scheme": "he"}, {"dtype": "float64"},
+    {"defence": {"name": "adversarial_training", "epsilon": 0.25}}], ids=str)
 def test_the_hash_depends_on_every_field(change):
     assert replace(RUN, **change).hash != RUN.hash
+
+
+def test_runs_without_a_defence_keep_their_hash():
+    """Those stored before there were defences are found again."""
+    assert "defence" not in RUN.configuration
+    assert RUN.hash == "65f580cea0065dec"
 
 
 def test_every_field_is_tried():
@@ -283,9 +290,9 @@ def test_a_diverging_run_does_not_stop_the_others(make_run, data_folder, tmp_pat
     complete(tmp_path, wanted, BOTH, data_folder)
     lost, done = runs.records_of(tmp_path, wanted)
     assert lost.status == "diverged" and 1 < lost.diverged_at < 120
-    assert lost.last("natural", "natural_error") is None
+    assert lost.at(120, "natural", "natural_error") is None
     assert done.status == "done"
-    assert 0 <= done.last("natural", "natural_error") <= 100
+    assert 0 <= done.at(120, "natural", "natural_error") <= 100
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -24,11 +24,9 @@ class Npgm:
         z = self.net.logits(self.data.x_train[:1000])
         return float(np.mean(losses.cross_entropy(z, self.data.y_train[:1000])[0]))
 
-    def fgsm_errors(self, epsilon):
-        x, y = self.data.x_test, self.data.y_test
-        result = FGSM(epsilon)(self.net, x, y)
-        natural = 100 * float((result.status == "already_wrong").mean())
-        return natural, 100 * float(result.success.mean())
+    def fgsm_errors(self, epsilons):
+        sweep = FGSM().sweep(self.net, self.data.x_test, self.data.y_test, epsilons)
+        return 100 * sweep.natural.mean(), *100 * sweep.success.mean(axis=1)
 
 
 PEERS = {"npgm": Npgm}

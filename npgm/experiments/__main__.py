@@ -12,9 +12,12 @@ from pathlib import Path
 
 from npgm.data import MNIST_CHECKSUM, load_dataset
 from npgm.errors import Interrupted, NpgmError, StorageError
-from npgm.experiments import protocol, provenance, runs, scheduler, table2, tables
+from npgm.experiments import (adversarial_training, fig1, fig2, fig3,
+                              optimizer_comparison, protocol, provenance, pseudocode,
+                              runs, scheduler, table2, tables)
 
-EXPERIMENTS = {module.NAME: module for module in (table2,)}
+EXPERIMENTS = {module.NAME: module for module in (
+    table2, fig1, fig2, fig3, optimizer_comparison, adversarial_training, pseudocode)}
 
 
 def main(arguments=None):
@@ -95,10 +98,11 @@ def run_experiment(experiment, options):
     notes = "\n".join(filter(None, [
         result["stamp"], _settings_line(options)
         + f"; {tables.duration(trained)} of training, summed over the runs."]))
-    text = tables.markdown(experiment.COLUMNS, rows) + f"\n{notes}\n"
+    shown = experiment.shown(rows) if hasattr(experiment, "shown") else rows
+    text = tables.markdown(experiment.COLUMNS, shown) + f"\n{notes}\n"
     kept = tables.write_all(options.out, experiment.NAME, result, text,
                             experiment.csv(rows), experiment.draw)
-    print(tables.plain(experiment.COLUMNS, rows) + "\n" + notes)
+    print(tables.plain(experiment.COLUMNS, shown) + "\n" + notes)
     print(f"written: {options.out}/{experiment.NAME}.json, .md, .csv, .png")
     if kept:
         print(f"kept: the results of other settings, now {kept}.*")

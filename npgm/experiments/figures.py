@@ -18,10 +18,54 @@ def new(columns, width=10, height=4.2, rows=1, **options):
         return figure, figure.subplots(rows, columns, **options)
 
 
+def shades(colormap, count):
+    """That many colors of a colormap, its palest left out."""
+    import matplotlib
+    return [matplotlib.colormaps[colormap](0.3 + 0.7 * k / max(1, count - 1))
+            for k in range(count)]
+
+
+def line(ax, x, values, color, label):
+    """Means with markers, and a shade from the lowest to the highest seed.
+    values: (means, lows, highs)."""
+    middle, low, high = values
+    ax.plot(x, middle, "o-", ms=3, lw=1.5, color=color, label=label)
+    ax.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
+
+
+def bars(ax, rows, series, name):
+    """Groups of bars, a group a row and a bar a (quantity, label, color): means,
+    a dot a seed, and a line where the paper has a number."""
+    width = 0.8 / len(series)
+    for s, (quantity, label, color) in enumerate(series):
+        for i, row in enumerate(rows):
+            x = i - 0.4 + (s + 0.5) * width
+            values = [v for v in row[quantity]["values"] if v is not None]
+            if values:
+                ax.bar(x, row[quantity]["mean"], 0.92 * width, color=color,
+                       label=label if i == 0 else None)
+            if len(values) > 1:
+                ax.plot([x] * len(values), values, "o", ms=3, mfc="white",
+                        mec="#222222", mew=0.8)
+            if row.get("paper", {}).get(quantity) is not None:
+                ax.plot([x - width / 2, x + width / 2], [row["paper"][quantity]] * 2,
+                        color=PAPER, lw=2, label="paper" if i == s == 0 else None)
+    ax.set_xticks(range(len(rows)), [name(row) for row in rows])
+    ax.grid(axis="x", visible=False)
+
+
+def legend_below(figure, ax, columns=5):
+    """One legend under all axes, of what one of them shows."""
+    handles, labels = ax.get_legend_handles_labels()
+    if handles:                 # none if every run diverged
+        figure.legend(handles, labels, loc="outside lower center", frameon=False,
+                      ncols=min(columns, len(handles)), fontsize=9)
+
+
 def stamp(figure, text):
-    """Small print along the bottom."""
+    """Small print along the top."""
     if text:
-        figure.supxlabel(text, fontsize=8, color="#b00020")
+        figure.suptitle(text, fontsize=8, color="#b00020")
 
 
 def save(figure, path):

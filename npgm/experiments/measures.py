@@ -1,26 +1,117 @@
 """What is measured of a trained network, by name: (net, data) -> numbers.
 
-Errors and shares in percent.
+Errors and shares in percent. Names carry what the numbers depend on, since they
+are stored under them. Attacks are imported where they are used: with them comes
+Numba, which the command line itself need not wait for.
 """
-from npgm.attacks import FGSM
-from npgm.experiments.protocol import EPSILON
-from npgm.losses import log_odds
-from npgm.training import natural_error
+import numpy as np
+
+from npgm.experiments.protocol import EPSILON, EPSILONS
+
+FIRST, PGD_FIRST = 1000, 2000       # test images of the attacks of many steps
+
+NATURAL, TRAIN, ACTIVITY = "natural", "train", "activity"
+FGS, FGS_SWEEP, FRS_SWEEP = f"fgs_{EPSILON}", "fgs_sweep", "frs_sweep"
+FGS_FLUSHED = f"fgs_mean_flushed_{EPSILON}"
+DEEPFOOL, PGD = f"deepfool_{FIRST}", f"pgd_{EPSILON}_{PGD_FIRST}"
+
+# Taken of the last network only; the others at every point of evaluation.
+LAST_ONLY = {DEEPFOOL, PGD, FGS_FLUSHED, ACTIVITY}
+
+
+def percent(wrong):
+    return 100 * float(np.mean(wrong))
+
+
+def at(quantity, epsilon):
+    """The name of a quantity in a sweep."""
+    return f"{quantity}_{epsilon}"
 
 
 def natural(net, data):
+    from npgm.training import natural_error
     return {"natural_error": natural_error(net, data.x_test, data.y_test)}
+
+
+def train(net, data):
+    from npgm.training import natural_error
+    return {"train_error": natural_error(net, data.x_train, data.y_train)}
 
 
 def fgs(net, data):
     """FGSM on the test set: as attacked, and with the loss repaired."""
-    attacked = FGSM(EPSILON)(net, data.x_test, data.y_test)
-    repaired = FGSM(EPSILON, loss=log_odds)(net, data.x_test, data.y_test)
-    return {"fgs_error": 100 * float(attacked.success.mean()),
-            "fgs_error_repaired": 100 * float(repaired.success.mean()),
-            "valid_fgs": 100 * float(attacked.valid.mean())}
+    numbers = _fgs(net, data, (EPSILON,))
+    return {name.removesuffix(f"_{EPSILON}"): value for name, value in numbers.items()}
 
 
-# Names carry what the numbers depend on, since they are stored under them.
-NATURAL, FGS = "natural", f"fgs_{EPSILON}"
-MEASURES = {NATURAL: natural, FGS: fgs}
+def fgs_sweep(net, data):
+    """The same for every epsilon."""
+    return _fgs(net, data, EPSILONS)
+
+
+def _fgs(net, data, epsilons):
+    from npgm.attacks import FGSM
+    from npgm.losses import log_odds
+    attacked = FGSM().sweep(net, data.x_test, data.y_test, epsilons)
+    repaired = FGSM(loss=log_odds).sweep(net, data.x_test, data.y_test, epsilons)
+    numbers = {"valid_fgs": percent(attacked.valid)}
+    for k, epsilon in enumerate(epsilons):
+        numbers[at("fgs_error", epsilon)] = percent(attacked.success[k])
+        numbers[at("fgs_error_repaired", epsilon)] = percent(repaired.success[k])
+    return numbers
+
+
+def fgs_mean_flushed(net, data):
+    """FGSM of the mean loss over the test set, subnormals flushed to zero."""
+    from npgm.attacks import FGSM
+    attack = FGSM(EPSILON, reduction="mean", flush_subnormals=True)
+    sweep = attack.sweep(net, data.x_test, data.y_test, (EPSILON,))
+    return {"fgs_error_mean_flushed": percent(sweep.success),
+            "valid_fgs_mean_flushed": percent(sweep.valid)}
+
+
+def frs_sweep(net, data):
+    """FRSM on all training images, for every epsilon."""
+    from npgm.attacks import RandomSign
+    sweep = RandomSign().sweep(net, data.x_train, data.y_train, EPSILONS)
+    return {at("frs_error", epsilon): percent(success)
+            for epsilon, success in zip(EPSILONS, sweep.success)}
+
+
+def deepfool(net, data):
+    """The mean relative perturbation that fools, of the first test images."""
+    from npgm.attacks import DeepFool
+    numbers, x, y = {}, data.x_test[:FIRST], data.y_test[:FIRST]
+    for name, norm in (("deepfool_l2", 2), ("deepfool_linf", np.inf)):
+        attack = DeepFool(norm)
+        size = 100 * attack.relative_perturbation(x, attack(net, x, y))
+        numbers[name] = size if np.isfinite(size) else None
+    return numbers
+
+
+def pgd(net, data):
+    """40 steps of PGD on the first test images, as attacked and repaired."""
+    from npgm import attacks
+    from npgm.losses import log_odds
+    x, y = data.x_test[:PGD_FIRST], data.y_test[:PGD_FIRST]
+    return {"pgd_error": percent(attacks.PGD(EPSILON)(net, x, y).success),
+            "pgd_error_repaired": percent(
+                attacks.PGD(EPSILON, loss=log_odds)(net, x, y).success)}
+
+
+def activity(net, data):
+    """Hidden units active on the test set, and the median of z_y minus the
+    largest other logit."""
+    from npgm.network import forward
+    activations = forward(net.layers, data.x_test)
+    rows, z = np.arange(len(data.y_test)), activations[-1].copy()
+    right = z[rows, data.y_test]
+    z[rows, data.y_test] = -np.inf
+    hidden = np.concatenate([h > 0 for h in activations[1:-1]], axis=1)
+    return {"active_hidden": percent(hidden),
+            "logit_lead": float(np.median(right - z.max(axis=1)))}
+
+
+MEASURES = {NATURAL: natural, TRAIN: train, ACTIVITY: activity, FGS: fgs,
+            FGS_SWEEP: fgs_sweep, FGS_FLUSHED: fgs_mean_flushed,
+            FRS_SWEEP: frs_sweep, DEEPFOOL: deepfool, PGD: pgd}

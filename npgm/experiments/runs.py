@@ -8,8 +8,8 @@ A run's folder is named after the hash of its configuration and holds
     checkpoint.npz      while it trains: theta, state and t
     progress.json       while it trains: how far it is
 
-so every experiment that needs a run shares it, and measures taken later need
-no training. Processes meet only in these files, so any
+so every experiment that needs a run shares it, and measures are taken from
+those networks without training. Processes meet only in these files, so any
 concurrent.futures.Executor that sees the folder can do the work.
 """
 import contextlib
@@ -22,12 +22,13 @@ import shutil
 import signal
 import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from npgm import storage
 from npgm.errors import DataError, Interrupted, NpgmError, StorageError
 from npgm.experiments import protocol, provenance
+from npgm.experiments.measures import LAST_ONLY, MEASURES
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Run:
     batch_size: int = protocol.BATCH_SIZE
     scheme: str = protocol.SCHEME
     dtype: str = protocol.DTYPE
+    defence: dict | None = None     # {"name": ..., its hyperparameters}
 
     @classmethod
     def of(cls, name, optimizer, **settings):
@@ -50,7 +52,11 @@ class Run:
 
     @property
     def configuration(self):
-        return json.loads(json.dumps(asdict(self)))
+        """As it is stored. A defence is part of it only if there is one."""
+        settings = asdict(self)
+        if self.defence is None:
+            del settings["defence"]
+        return json.loads(json.dumps(settings))
 
     @property
     def hash(self):
@@ -94,10 +100,9 @@ class Record:
     def write(self, path):
         storage.write_json(path, asdict(self))
 
-    def last(self, measure, name):
-        """A value at the run's last step, None if it diverged before."""
-        final = self.evaluations.get(str(self.configuration["steps"]), {})
-        return final.get(measure, {}).get(name)
+    def at(self, step, measure, name):
+        """A measured value, None if the run diverged before that step."""
+        return self.evaluations.get(str(step), {}).get(measure, {}).get(name)
 
 
 def folder_of(out, run):
@@ -114,7 +119,8 @@ def work(out, run, measures, data_folder):
         record = Record.read(folder / "record.json", run.configuration)
         if record.status != "training" and not _missing(record, measures):
             return
-        data = load_dataset(data_folder)
+        # Nothing here looks at the validation images: 30 MB a worker.
+        data = replace(load_dataset(data_folder), x_validation=None)
         if data.checksum != run.data_checksum:
             raise DataError(f"{data_folder or 'the shipped MNIST'} has changed since "
                             "this run was asked for: give the same command again")
@@ -124,12 +130,14 @@ def work(out, run, measures, data_folder):
 
 
 def _train(folder, run, record, measures, data):
+    from npgm import defences
     from npgm.network import MLP
     from npgm.optimizers import OPTIMIZERS
     from npgm.training import train
     net = MLP.initialize((data.x_train.shape[1], *run.hidden, data.classes),
                          seed=run.seed, dtype=run.dtype, scheme=run.scheme)
     optimizer = OPTIMIZERS[run.optimizer](**run.hyperparameters)
+    defence = defences.make(**run.defence) if run.defence else None
     path, clock = folder / "record.json", _Clock()
 
     def store():
@@ -139,15 +147,17 @@ def _train(folder, run, record, measures, data):
 
     def evaluate(net, step):
         net.save(folder / f"step-{step:06d}.npz")
-        record.evaluations[str(step)] = {name: _measure(name, net, data)
-                                         for name in measures}
+        record.evaluations[str(step)] = {}
+        for _, name in _missing(record, measures, [str(step)]):
+            record.evaluations[str(step)][name] = MEASURES[name](net, data)
         store()
 
     progress = _Progress(folder, record, run.steps)
     try:
         history = train(net, optimizer, data, steps=run.steps, seed=run.seed,
-                        batch_size=run.batch_size, evaluate=evaluate,
-                        checkpoint=folder / "checkpoint.npz", progress=progress)
+                        batch_size=run.batch_size, defence=defence,
+                        evaluate=evaluate, checkpoint=folder / "checkpoint.npz",
+                        progress=progress)
     except Interrupted:
         store()
         raise
@@ -166,18 +176,16 @@ def _measure_snapshots(folder, record, measures, data):
         if not path.exists():
             raise DataError(f"{path} is gone: delete its folder to train the run again")
         net = MLP.load(path)
-        record.evaluations[step][name] = _measure(name, net, data)
+        record.evaluations[step][name] = MEASURES[name](net, data)
         record.write(folder / "record.json")
 
 
-def _missing(record, measures):
-    return [(step, name) for step, taken in record.evaluations.items()
-            for name in measures if name not in taken]
-
-
-def _measure(name, net, data):
-    from npgm.experiments.measures import MEASURES
-    return MEASURES[name](net, data)
+def _missing(record, measures, steps=None):
+    """(step, measure) of what is wanted and not taken, of all steps so far."""
+    last = str(record.configuration["steps"])
+    return [(step, name) for step in steps or record.evaluations for name in measures
+            if name not in record.evaluations[step]
+            and (step == last or name not in LAST_ONLY)]
 
 
 _BUSY = threading.Lock()        # held while this process works on a run

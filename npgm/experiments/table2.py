@@ -1,12 +1,14 @@
 """Table II: four optimizers, natural images and FGS images at epsilon 0.25."""
 from npgm.data import MNIST_CHECKSUM
-from npgm.experiments import figures, protocol, runs, tables
+from npgm.experiments import figures, protocol, tables
+from npgm.experiments import rows as rows_
 from npgm.experiments.measures import FGS, NATURAL
 
 NAME = "table2"
 MEASURES = (NATURAL, FGS)
-QUANTITIES = {"natural_error": NATURAL, "fgs_error": FGS,
-              "fgs_error_repaired": FGS, "valid_fgs": FGS}
+QUANTITIES = {
+    "natural_error": (NATURAL, "natural_error"),
+    **{name: (FGS, name) for name in ("fgs_error", "fgs_error_repaired", "valid_fgs")}}
 
 COLUMNS = [
     ("optimizer", lambda row: row["optimizer"]),
@@ -22,26 +24,18 @@ COLUMNS = [
 def wanted(steps, seeds, data_checksum):
     """The runs this table is made of, seed by seed, so that an interrupted
     command has whole seeds first."""
-    return [runs.Run.of(name, protocol.OPTIMIZERS[name], seed=seed, steps=steps,
-                        data_checksum=data_checksum)
+    return [rows_.run(name, steps, seed, data_checksum)
             for seed in range(seeds) for name in protocol.TABLE2]
 
 
 def rows(wanted, records):
     """The rows of table2.json, from the records of the wanted runs. On other data
     than MNIST the paper has no numbers: they are None."""
-    by_optimizer = {}
-    for run, record in zip(wanted, records):
-        by_optimizer.setdefault(run.optimizer, []).append((run, record))
-    return [{"optimizer": name,
-             **{quantity: tables.summary([record.last(measure, quantity)
-                                          for _, record in pairs])
-                for quantity, measure in QUANTITIES.items()},
+    groups = rows_.group(wanted, records, lambda run: run.optimizer)
+    return [{**rows_.row(pairs, QUANTITIES, optimizer=name),
              "paper": (protocol.TABLE2[name] if pairs[0][0].data_checksum
-                       == MNIST_CHECKSUM else dict.fromkeys(protocol.TABLE2[name])),
-             "runs": [run.hash for run, _ in pairs],
-             "diverged_at": [record.diverged_at for _, record in pairs]}
-            for name, pairs in by_optimizer.items()]
+                       == MNIST_CHECKSUM else dict.fromkeys(protocol.TABLE2[name]))}
+            for name, pairs in groups.items()]
 
 
 def csv(rows):
@@ -53,38 +47,19 @@ def draw(result):
     dots for seeds, a black line for the paper."""
     rows = result["rows"]
     figure, (left, right) = figures.new(2, gridspec_kw={"width_ratios": [1, 1.7]})
-    _bars(left, rows, [("natural_error", "natural", figures.NATURAL)])
-    _bars(right, rows, [
+
+    def name(row):
+        return row["optimizer"]
+    figures.bars(left, rows, [("natural_error", "natural", figures.NATURAL)], name)
+    figures.bars(right, rows, [
         ("fgs_error", "FGS, float32 softmax minus one-hot", figures.ATTACKED),
         ("fgs_error_repaired", "FGS, repaired residual", figures.REPAIRED),
-        ("valid_fgs", "valid FGS images", figures.VALID)])
+        ("valid_fgs", "valid FGS images", figures.VALID)], name)
     left.set_title("Natural test images")
     left.set_ylabel("test error (%)")
     right.set_title("FGS test images, epsilon 0.25")
     right.set_ylabel("test error, or share of images (%)")
     right.set_ylim(0, 109)
-    if right.get_legend_handles_labels()[0]:        # none if every run diverged
-        right.legend(loc="lower center", bbox_to_anchor=(0.5, -0.32), ncols=2,
-                     frameon=False, fontsize=9)
+    figures.legend_below(figure, right)
     figures.stamp(figure, result["stamp"])
     return figure
-
-
-def _bars(axes, rows, series):
-    width = 0.8 / len(series)
-    for s, (quantity, label, color) in enumerate(series):
-        for i, row in enumerate(rows):
-            x = i - 0.4 + (s + 0.5) * width
-            values = [v for v in row[quantity]["values"] if v is not None]
-            if values:
-                axes.bar(x, row[quantity]["mean"], 0.92 * width, color=color,
-                         label=label if i == 0 else None)
-            if len(values) > 1:
-                axes.plot([x] * len(values), values, "o", ms=3, mfc="white",
-                          mec="#222222", mew=0.8)
-            if row["paper"].get(quantity) is not None:
-                axes.plot([x - width / 2, x + width / 2], [row["paper"][quantity]] * 2,
-                          color=figures.PAPER, lw=2,
-                          label="paper" if i == s == 0 else None)
-    axes.set_xticks(range(len(rows)), [row["optimizer"] for row in rows])
-    axes.grid(axis="x", visible=False)

@@ -1,0 +1,95 @@
+"""DeepFool (Moosavi-Dezfooli, Fawzi and Frossard 2016): the nearest way out."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from npgm.attacks import base
+from npgm.errors import InputError
+
+DEEPFOOL_PIECE = 100    # examples at a time: each needs a gradient for every class
+
+
+@dataclass(frozen=True)
+class DeepFool:
+    """The smallest perturbation r that changes the class, found by taking the
+    model as affine at each step.
+
+    With f_k = z_k - z_y and w_k its gradient, the nearest class is the one of
+    smallest |f_k| / ||w_k||_q, and the step to its boundary (q is dual to p)
+
+        p = 2:    r = |f_k| / ||w_k||_2^2 * w_k
+        p = inf:  r = |f_k| / ||w_k||_1 * sign(w_k)
+
+    which is exact where the model is affine. norm: p. steps: at most. overshoot:
+    the sum of all r is stretched by 1 + overshoot, to cross the boundary. It
+    uses logits alone: no softmax, nothing to mask. An example already wrong
+    stays as it is; one is valid if some w_k is finite and not zero.
+    """
+
+    norm: float = 2
+    steps: int = 50
+    overshoot: float = 0.02
+
+    def __post_init__(self):
+        if self.norm not in (2, np.inf):
+            raise InputError(f"norm is {self.norm!r}: choose 2 or np.inf")
+        base.check_count("steps", self.steps)
+        base.check_number("overshoot", self.overshoot)
+
+    def __call__(self, model, x, y):
+        """Attack every example: x (N, D) floats, y (N,) labels -> AttackResult.
+
+        Raises InputError if x or y do not fit the model.
+        """
+        x, y = base.check_examples(model, x, y)
+        model = base.fast(model)
+        with np.errstate(all="ignore"):
+            return base.in_pieces(lambda x, y, first: self._attack(model, x, y), x, y,
+                                  DEEPFOOL_PIECE)
+
+    def relative_perturbation(self, x, result):
+        """Mean of ||x_adv - x||_p / ||x||_p over the fooled examples, as the
+        method's authors report it; nan if there are none."""
+        fooled = result.status == base.FOOLED
+        if not fooled.any():
+            return np.nan
+        x, r = x[fooled], (result.x_adv - x)[fooled]
+        return float(np.mean(np.linalg.norm(r, self.norm, axis=1)
+                             / np.linalg.norm(x, self.norm, axis=1)))
+
+    def _attack(self, model, x, y):
+        stretch = x.dtype.type(1 + self.overshoot)
+        total, x_adv = np.zeros_like(x), x.copy()
+        finite, valid = np.ones(len(x), bool), np.zeros(len(x), bool)
+        z = model.logits(x)
+        going = np.flatnonzero(z.argmax(axis=1) == y)
+        for _ in range(self.steps):
+            if not going.size:
+                break
+            r, known = self._step(model, x_adv[going], y[going])
+            finite[going] &= np.isfinite(r).all(axis=1)
+            valid[going] |= known
+            going, r = going[known], r[known]
+            total[going] += r
+            x_adv[going] = x[going] + stretch * total[going]
+            if going.size:
+                going = going[model.logits(x_adv[going]).argmax(axis=1) == y[going]]
+        return base.judge(y, z, model.logits(x_adv), finite, valid, x_adv)
+
+    def _step(self, model, x, y):
+        """r (N, D) to the nearest boundary, and whether there is one to go to."""
+        z, vjp = base.linearize(model, x)
+        rows, classes = np.arange(len(y)), z.shape[1]
+        J = np.stack([vjp(np.tile(np.eye(classes, dtype=z.dtype)[k], (len(y), 1)))
+                      for k in range(classes)], axis=1)         # (N, C, D)
+        w = J - J[rows, y][:, None]
+        f = np.abs(z - z[rows, y][:, None])
+        size = (np.linalg.norm(w, axis=2) if self.norm == 2
+                else np.abs(w).sum(axis=2))                     # ||w_k||_q
+        distance = np.where(size > 0, f / size, np.inf)
+        distance[rows, y] = np.inf
+        nearest = distance.argmin(axis=1)
+        shortest, w = distance[rows, nearest], w[rows, nearest]
+        unit = (w / size[rows, nearest][:, None] if self.norm == 2 else np.sign(w))
+        known = np.isfinite(shortest)
+        return np.where(known[:, None], shortest[:, None] * unit, 0), known

@@ -1,0 +1,12 @@
+"""Defences: what to train on in place of a batch.
+
+A defence has examples(model, x, y) -> (x, y), and is handed to `npgm.train`.
+"""
+from npgm.defences.adversarial_training import AdversarialTraining
+
+__all__ = ["AdversarialTraining", "make"]
+
+
+def make(name, **hyperparameters):
+    """A defence by its name, as a run's configuration has it."""
+    return {"adversarial_training": AdversarialTraining}[name](**hyperparameters)

@@ -1,0 +1,58 @@
+"""Adversarial training at 0.001 against plain Adam at 0.01: the paper's discussion."""
+from npgm.experiments import figures, protocol, tables
+from npgm.experiments import rows as rows_
+from npgm.experiments.measures import FGS, NATURAL, PGD
+
+NAME = "adversarial-training"
+MEASURES = (NATURAL, FGS, PGD)
+QUANTITIES = {
+    "natural_error": (NATURAL, "natural_error"),
+    **{name: (FGS, name) for name in ("fgs_error", "fgs_error_repaired", "valid_fgs")},
+    **{name: (PGD, name) for name in ("pgd_error", "pgd_error_repaired")}}
+DEFENCE = {"name": "adversarial_training", "epsilon": protocol.EPSILON}
+TRAININGS = (("plain", protocol.MASKED_RATE, None),
+             ("plain", protocol.RECOMMENDED_RATE, None),
+             ("adversarial", protocol.RECOMMENDED_RATE, DEFENCE))
+
+COLUMNS = [
+    ("training", lambda row: row["training"]),
+    ("learning rate", lambda row: f"{row['learning_rate']:g}"),
+    ("natural error", lambda row: tables.percent(row["natural_error"])),
+    ("FGS error", lambda row: tables.percent(row["fgs_error"], 1)),
+    ("FGS error, repaired", lambda row: tables.percent(row["fgs_error_repaired"], 1)),
+    ("PGD error", lambda row: tables.percent(row["pgd_error"], 1)),
+    ("PGD error, repaired", lambda row: tables.percent(row["pgd_error_repaired"], 1)),
+    ("valid FGS images", lambda row: tables.percent(row["valid_fgs"], 1)),
+]
+
+
+def wanted(steps, seeds, data_checksum):
+    return [rows_.run("adam", steps, seed, data_checksum, rate, defence)
+            for seed in range(seeds) for _, rate, defence in TRAININGS]
+
+
+def rows(wanted, records):
+    groups = rows_.group(wanted, records, lambda r: (
+        "adversarial" if r.defence else "plain", r.hyperparameters["learning_rate"]))
+    return [rows_.row(pairs, QUANTITIES, training=training, learning_rate=rate)
+            for (training, rate), pairs in groups.items()]
+
+
+def csv(rows):
+    return tables.long_csv(rows, ["training", "learning_rate"], list(QUANTITIES))
+
+
+def draw(result):
+    figure, ax = figures.new(1, width=9, height=4.6)
+    figures.bars(ax, result["rows"], [
+        ("natural_error", "natural", figures.NATURAL),
+        ("fgs_error", "FGS", figures.ATTACKED),
+        ("fgs_error_repaired", "FGS, repaired", figures.REPAIRED),
+        ("pgd_error", "PGD, 40 steps", "#9ecae1"),
+        ("pgd_error_repaired", "PGD, repaired", "#f4a6a6")],
+        lambda row: f"{row['training']} training,\nAdam {row['learning_rate']:g}")
+    ax.set_ylim(0, 109)
+    ax.set_ylabel("test error (%), epsilon 0.25")
+    figures.legend_below(figure, ax)
+    figures.stamp(figure, result["stamp"])
+    return figure

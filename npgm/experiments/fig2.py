@@ -1,0 +1,67 @@
+"""Fig. 2: FGS test error over training, by epsilon, at two learning rates."""
+from npgm.experiments import figures, protocol, tables
+from npgm.experiments import rows as rows_
+from npgm.experiments.measures import FGS_SWEEP, at
+
+NAME = "fig2"
+MEASURES = (FGS_SWEEP,)
+RATES = (protocol.MASKED_RATE, protocol.RECOMMENDED_RATE)
+QUANTITIES = ("fgs_error", "fgs_error_repaired")
+
+COLUMNS = [
+    ("learning rate", lambda row: f"{row['learning_rate']:g}"),
+    ("epsilon", lambda row: f"{row['epsilon']:g}"),
+    ("updates", lambda row: f"{row['step']:,}"),
+    ("FGS error", lambda row: tables.percent(row["fgs_error"], 1)),
+    ("FGS error, repaired", lambda row: tables.percent(row["fgs_error_repaired"], 1)),
+]
+
+
+def wanted(steps, seeds, data_checksum):
+    return [rows_.run("adam", steps, seed, data_checksum, rate)
+            for seed in range(seeds) for rate in RATES]
+
+
+def rows(wanted, records):
+    """A row for each rate, epsilon and point of evaluation."""
+    groups = rows_.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
+    return [rows_.row(pairs, {q: (FGS_SWEEP, at(q, epsilon)) for q in QUANTITIES}, step,
+                      learning_rate=rate, epsilon=epsilon, step=step)
+            for rate, pairs in groups.items() for epsilon in protocol.EPSILONS
+            for step in rows_.steps_of(pairs)]
+
+
+def shown(rows):
+    return rows_.select(rows, step=max(row["step"] for row in rows))
+
+
+def csv(rows):
+    return tables.long_csv(rows, ["learning_rate", "epsilon", "step"], list(QUANTITIES))
+
+
+def draw(result):
+    """The paper's figure on the left, the repaired attack on the right."""
+    figure, axes = figures.new(2, height=4.8, sharey=True)
+    for ax, quantity, title in zip(axes, QUANTITIES, (
+            "FGSM, float32 softmax minus one-hot", "FGSM, repaired residual")):
+        over_training(ax, result["rows"], quantity)
+        ax.set_title(title)
+        ax.set_ylim(-3, 103)
+    axes[0].set_ylabel("test error of FGS images (%)")
+    figures.legend_below(figure, axes[0], columns=6)
+    figures.stamp(figure, result["stamp"])
+    return figure
+
+
+def over_training(ax, rows, quantity):
+    """A line for each rate, the masking one orange, the other blue, and epsilon,
+    deeper for a larger one."""
+    for rate, colors in zip(RATES, ("Oranges", "Blues")):
+        for epsilon, color in zip(protocol.EPSILONS, figures.shades(
+                colors, len(protocol.EPSILONS))):
+            chosen = rows_.select(rows, learning_rate=rate, epsilon=epsilon)
+            figures.line(ax, [row["step"] for row in chosen],
+                         rows_.means(chosen, quantity), color,
+                         f"{rate:g}, epsilon {epsilon:g}")
+    ax.set_xscale("log")
+    ax.set_xlabel("updates")

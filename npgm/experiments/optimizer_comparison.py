@@ -1,0 +1,66 @@
+"""Five optimizers, each at its recommended learning rate and at ten times it."""
+from npgm.experiments import figures, protocol, tables
+from npgm.experiments import rows as rows_
+from npgm.experiments.measures import (ACTIVITY, DEEPFOOL, FGS, FGS_FLUSHED, NATURAL,
+                                       TRAIN)
+
+NAME = "optimizers"
+MEASURES = (NATURAL, TRAIN, FGS, FGS_FLUSHED, ACTIVITY, DEEPFOOL)
+QUANTITIES = {
+    **{name: (FGS, name) for name in ("fgs_error", "fgs_error_repaired", "valid_fgs")},
+    "natural_error": (NATURAL, "natural_error"), "train_error": (TRAIN, "train_error"),
+    **{name: (FGS_FLUSHED, name) for name in ("fgs_error_mean_flushed",
+                                              "valid_fgs_mean_flushed")},
+    **{name: (DEEPFOOL, name) for name in ("deepfool_l2", "deepfool_linf")},
+    **{name: (ACTIVITY, name) for name in ("active_hidden", "logit_lead")}}
+TIMES = (1, 10)
+
+COLUMNS = [
+    ("optimizer", lambda row: row["optimizer"]),
+    ("learning rate", lambda row: f"{row['learning_rate']:g}"),
+    ("natural error", lambda row: tables.percent(row["natural_error"])),
+    ("FGS error", lambda row: tables.percent(row["fgs_error"], 1)),
+    ("FGS error, repaired", lambda row: tables.percent(row["fgs_error_repaired"], 1)),
+    ("valid FGS images", lambda row: tables.percent(row["valid_fgs"], 1)),
+    ("DeepFool L2", lambda row: tables.percent(row["deepfool_l2"], 1)),
+    ("active hidden units", lambda row: tables.percent(row["active_hidden"], 1)),
+    ("median logit lead", lambda row: tables.percent(row["logit_lead"], 1)),
+]
+
+
+def wanted(steps, seeds, data_checksum):
+    return [rows_.run(name, steps, seed, data_checksum, round(
+            times * protocol.OPTIMIZERS[name].learning_rate, 6))
+            for seed in range(seeds) for name in protocol.OPTIMIZERS
+            for times in TIMES]
+
+
+def rows(wanted, records):
+    groups = rows_.group(wanted, records, lambda r: (
+        r.optimizer, r.hyperparameters["learning_rate"]))
+    return [rows_.row(pairs, QUANTITIES, optimizer=name, learning_rate=rate,
+                      recommended=rate == protocol.OPTIMIZERS[name].learning_rate)
+            for (name, rate), pairs in groups.items()]
+
+
+def csv(rows):
+    return tables.long_csv(rows, ["optimizer", "learning_rate"], list(QUANTITIES))
+
+
+def draw(result):
+    """FGS errors of each optimizer: recommended rate left, ten times it right."""
+    figure, axes = figures.new(2, width=12, height=4.8, sharey=True)
+    for ax, recommended, title in zip(axes, (True, False), (
+            "recommended learning rate", "ten times the recommended learning rate")):
+        figures.bars(ax, rows_.select(result["rows"], recommended=recommended), [
+            ("fgs_error", "FGS, float32 softmax minus one-hot", figures.ATTACKED),
+            ("fgs_error_repaired", "FGS, repaired residual", figures.REPAIRED),
+            ("valid_fgs", "valid FGS images", figures.VALID),
+            ("natural_error", "natural", figures.NATURAL)],
+            lambda row: f"{row['optimizer']}\n{row['learning_rate']:g}")
+        ax.set_title(title)
+        ax.set_ylim(0, 109)
+    axes[0].set_ylabel("test error, or share of images (%)")
+    figures.legend_below(figure, axes[0])
+    figures.stamp(figure, result["stamp"])
+    return figure
