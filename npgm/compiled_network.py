@@ -13,6 +13,9 @@ from npgm.kernels import (SparseRows, cross_entropy, dense_product, multiply, pr
 from npgm.network import aligned_zeros, layer_views
 
 
+KEPT = 3        # numbers of examples for which memory is kept
+
+
 class Layer(NamedTuple):
     """What one layer's kernels read and write. N examples, n inputs, m outputs."""
 
@@ -88,7 +91,7 @@ class CompiledMLP:
         """net: an MLP, whose theta is read at every call."""
         self.net = net
         self.theta = aligned_zeros(net.theta.size, net.dtype)
-        self._memory = None
+        self._memory = {}
 
     def gradient(self, x, y):
         """Cross-entropy (N,) of a batch; self.theta becomes the gradient of its mean.
@@ -146,9 +149,11 @@ class CompiledMLP:
         return logits
 
     def _layers(self, x):
-        if self._memory is None or len(self._memory[0].Z) != len(x):
-            self._memory = self._new_memory(len(x))
-        first, *others = self._memory
+        memory = self._memory.pop(len(x), None) or self._new_memory(len(x))
+        self._memory[len(x)] = memory               # the newest stands last
+        if len(self._memory) > KEPT:
+            del self._memory[next(iter(self._memory))]
+        first, *others = memory
         return (first._replace(H=np.ascontiguousarray(x)), *others)
 
     def _new_memory(self, N):

@@ -91,7 +91,7 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
             rows = batch_rows(len(data.y_train), batch_size, seed, t)
             x, y = data.x_train.take(rows, axis=0), data.y_train[rows]
             if defence:
-                x, y = defence.examples(net, x, y)
+                x, y = defence.examples(model, x, y)
             history.losses[t - 1] = model.gradient(x, y).mean()
             if not np.isfinite(history.losses[t - 1]):
                 history.diverged_at = t

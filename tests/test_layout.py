@@ -53,6 +53,9 @@ npgm.experiments.fig3
 npgm.experiments.optimizer_comparison
 npgm.experiments.adversarial_training
 npgm.experiments.pseudocode
+npgm.experiments.stored
+npgm.experiments.claims
+npgm.experiments.report
 npgm.experiments.__main__
 """.split()
 

@@ -91,7 +91,7 @@ def check_examples(model, x, y):
                          "array (N, D) of at least one example")
     if x.dtype.kind != "f":
         raise InputError(f"x is {x.dtype}: give floats in [0, 1], for example x / 255")
-    classes = model.logits(x[:1]).shape[1]
+    classes = model.logits(x[:1]).shape[1]      # asks the model what it takes, too
     return check_finite(x), check_labels(y, len(x), classes)
 
 

@@ -19,5 +19,5 @@ class AdversarialTraining:
 
     def examples(self, model, x, y):
         """x (N, D), y (N,) -> (2 N, D), (2 N,): the batch, then its FGS images."""
-        x_adv = FGSM(self.epsilon)(model, x, y).x_adv
+        x_adv = FGSM(self.epsilon).perturb(model, x, y)
         return np.concatenate([x, x_adv]), np.concatenate([y, y])

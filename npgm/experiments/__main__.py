@@ -12,9 +12,9 @@ from pathlib import Path
 
 from npgm.data import MNIST_CHECKSUM, load_dataset
 from npgm.errors import Interrupted, NpgmError, StorageError
-from npgm.experiments import (adversarial_training, fig1, fig2, fig3,
+from npgm.experiments import (adversarial_training, claims, fig1, fig2, fig3,
                               optimizer_comparison, protocol, provenance, pseudocode,
-                              runs, scheduler, table2, tables)
+                              report, runs, scheduler, table2, tables)
 
 EXPERIMENTS = {module.NAME: module for module in (
     table2, fig1, fig2, fig3, optimizer_comparison, adversarial_training, pseudocode)}
@@ -23,7 +23,13 @@ EXPERIMENTS = {module.NAME: module for module in (
 def main(arguments=None):
     options = parse(arguments)
     try:
-        run_experiment(EXPERIMENTS[options.name], options)
+        if options.name == "all":
+            run_all(options)
+        elif options.name == claims.NAME:
+            _check_writable(options.out)
+            claims.main(options)
+        else:
+            run_experiment(EXPERIMENTS[options.name], options)
     except (Interrupted, KeyboardInterrupt):
         without = ", without --fresh," if options.fresh else ""
         print(f"\ninterrupted; give the same command again{without} to go on",
@@ -45,8 +51,11 @@ def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m npgm.experiments", allow_abbrev=False,
         description="Reproduce 'Gradient Masking Is a Type of Overfitting' (2018).")
-    parser.add_argument("name", choices=list(EXPERIMENTS), metavar="NAME",
-                        help="one of: " + ", ".join(EXPERIMENTS))
+    names = [*EXPERIMENTS, claims.NAME, "all"]
+    parser.add_argument("name", choices=names, metavar="NAME",
+                        help="one of: " + ", ".join(names) + ". claims reads stored "
+                        "results and trains nothing; all does everything and writes "
+                        "report.html")
     parser.add_argument("--steps", type=positive, metavar="N",
                         help=f"updates a run (default: {protocol.STEPS:,})")
     parser.add_argument("--seeds", type=positive, metavar="N", default=1,
@@ -106,6 +115,31 @@ def run_experiment(experiment, options):
     print(f"written: {options.out}/{experiment.NAME}.json, .md, .csv, .png")
     if kept:
         print(f"kept: the results of other settings, now {kept}.*")
+
+
+def run_all(options):
+    """Every experiment, then claims and report.html. One that fails does not stop
+    the others; in the end it is told and NpgmError is raised."""
+    failed = []
+    for name, experiment in EXPERIMENTS.items():
+        print(f"\n{name}", flush=True)
+        try:
+            run_experiment(experiment, options)
+        except (Interrupted, StorageError):
+            raise
+        except NpgmError as error:
+            failed.append(name)
+            print(f"error: {error}", file=sys.stderr)
+        options.fresh = False       # the experiments share their runs
+    if failed:
+        raise NpgmError(f"failed: {', '.join(failed)}; the others are written: give "
+                        "the same command again")
+    rows = claims.main(options) if not stamp_of(options) else []
+    print(f"written: {report.write(options.out, list(EXPERIMENTS), rows)}")
+
+
+def stamp_of(options):
+    return stamp(options, load_dataset(options.data).checksum)
 
 
 def _settings_line(options):

@@ -36,8 +36,7 @@ def wanted(steps, seeds, data_checksum):
 def rows(wanted, records):
     """A row for each rate and point of evaluation."""
     groups = rows_.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
-    return [rows_.row(pairs, QUANTITIES, step, optimizer="adam", learning_rate=rate,
-                      step=step)
+    return [rows_.row(pairs, QUANTITIES, step, optimizer="adam", learning_rate=rate)
             for rate, pairs in groups.items() for step in rows_.steps_of(pairs)]
 
 

@@ -26,7 +26,7 @@ def rows(wanted, records):
     """A row for each rate, epsilon and point of evaluation."""
     groups = rows_.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
     return [rows_.row(pairs, {q: (FGS_SWEEP, at(q, epsilon)) for q in QUANTITIES}, step,
-                      learning_rate=rate, epsilon=epsilon, step=step)
+                      learning_rate=rate, epsilon=epsilon)
             for rate, pairs in groups.items() for epsilon in protocol.EPSILONS
             for step in rows_.steps_of(pairs)]
 

@@ -26,7 +26,7 @@ def rows(wanted, records):
     return [rows_.row(pairs, {"frs_error": (FRS_SWEEP, at("frs_error", epsilon)),
                               "train_error": (TRAIN, "train_error"),
                               "natural_error": (NATURAL, "natural_error")}, step,
-                      learning_rate=rate, epsilon=epsilon, step=step)
+                      learning_rate=rate, epsilon=epsilon)
             for rate, pairs in groups.items()
             for epsilon in (protocol.EPSILONS if rate in fig2.RATES
                             else (protocol.EPSILON,))

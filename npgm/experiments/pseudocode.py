@@ -22,8 +22,8 @@ COLUMNS = [
     ("FGS error", lambda row: tables.percent(row["fgs_error"], 1)),
     ("FGS error, repaired", lambda row: tables.percent(row["fgs_error_repaired"], 1)),
     ("valid FGS images", lambda row: tables.percent(row["valid_fgs"], 1)),
-    ("steps below 1e-6 from update", lambda row: row["frozen_at"] or "-"),
-    ("v overflows at update", lambda row: row["survived"] or "-"),
+    ("steps below 1e-6 from update", lambda row: str(row["frozen_at"] or "-")),
+    ("v overflows at update", lambda row: str(row["survived"] or "-")),
 ]
 
 

@@ -1,6 +1,8 @@
 """Rows of results: runs that differ in nothing but the seed, summed up."""
 import dataclasses
 
+import numpy as np
+
 from npgm.experiments import protocol, runs, tables
 
 
@@ -23,9 +25,9 @@ def group(wanted, records, key):
 
 
 def row(pairs, quantities, step=None, **keys):
-    """One row: keys, and each quantity's summary over the runs of pairs, at a step
-    or the last. quantities: {name: (measure, name there)}."""
-    return {**keys,
+    """One row: keys, and each quantity's summary over the runs of pairs, at a step,
+    which is a key too, or the last. quantities: {name: (measure, name there)}."""
+    return {**keys, **({"step": step} if step else {}),
             **{quantity: tables.summary([
                 record.at(step or one.steps, measure, name) for one, record in pairs])
                 for quantity, (measure, name) in quantities.items()},
@@ -57,3 +59,33 @@ def means(rows, quantity):
         out.append((sum(known) / len(known), min(known), max(known)) if known
                    else (float("nan"),) * 3)
     return list(zip(*out)) or [(), (), ()]
+
+
+def mean(row, quantity):
+    """A row's mean; nan if every run diverged."""
+    value = row[quantity]["mean"]
+    return np.nan if value is None else value
+
+
+def at_rate(rows, rate, **keys):
+    """The row of one learning rate after all updates."""
+    row, = select(rows, learning_rate=rate, step=protocol.STEPS, **keys)
+    return row
+
+
+def after_all(rows, **keys):
+    """The rows after all updates, by rising learning rate."""
+    return sorted(select(rows, step=protocol.STEPS, **keys),
+                  key=lambda row: row["learning_rate"])
+
+
+def rank_correlation(a, b):
+    """Spearman's: the correlation of ranks, ties sharing their mean rank."""
+    def ranks(values):
+        values = np.asarray(values, float)
+        return np.array([(values < v).sum() + ((values == v).sum() - 1) / 2
+                         for v in values])
+    a, b = ranks(a), ranks(b)
+    if not a.std() or not b.std():
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])

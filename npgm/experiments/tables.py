@@ -68,15 +68,28 @@ def long_csv(rows, keys, quantities):
     return file.getvalue()
 
 
+def plain_csv(rows, keys):
+    """One line a row, of those keys."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerows([keys, *([row[key] for key in keys] for row in rows)])
+    return file.getvalue()
+
+
+def write_text_results(out, name, result, text, csv_text):
+    """DIR/NAME.json, .md and .csv."""
+    storage.write_json(Path(out) / f"{name}.json", result)
+    storage.write_text(Path(out) / f"{name}.md", text)
+    storage.write_text(Path(out) / f"{name}.csv", csv_text)
+
+
 def write_all(out, name, result, text, csv_text, draw):
     """DIR/NAME.json, .md, .csv and .png; the picture is drawn from the JSON read
     back, so that it can always be drawn again from it. Results of other settings
     that stand there are kept: returns their new name, or None."""
     base = Path(out) / name
     kept = _keep_other(base, result)
-    storage.write_json(f"{base}.json", result)
-    storage.write_text(f"{base}.md", text)
-    storage.write_text(f"{base}.csv", csv_text)
+    write_text_results(out, name, result, text, csv_text)
     figures.save(draw(storage.read_json(f"{base}.json")), f"{base}.png")
     return kept
 

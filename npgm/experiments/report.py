@@ -1,0 +1,89 @@
+"""All results as one self-contained page: figures, tables, claims, provenance."""
+import base64
+import html
+import importlib.resources
+from pathlib import Path
+
+from npgm import storage
+from npgm.experiments import claims
+
+TITLES = {
+    "table2": "Table II: four optimizers",
+    "fig1": "Fig. 1: the learning rate",
+    "fig2": "Fig. 2: FGSM over training",
+    "fig3": "Fig. 3: random signs on training images",
+    "optimizers": "Five optimizers at their rate and at ten times it",
+    "adversarial-training": "Adversarial training",
+    "pseudocode": "Adam as printed, and as it is meant"}
+
+
+def write(out, names, claim_rows):
+    """DIR/report.html from DIR/NAME.json, .md and .png of each name; its path."""
+    parts = [_claims(claim_rows)] if claim_rows else []
+    parts += [_experiment(Path(out), name) for name in names
+              if (Path(out) / f"{name}.json").exists()]
+    page = importlib.resources.files("npgm.experiments").joinpath(
+        "report_page.html").read_text(encoding="utf-8")
+    links = "".join(f'<li><a href="#{name}">{html.escape(TITLES[name])}</a></li>'
+                    for name in names)
+    path = Path(out) / "report.html"
+    storage.write_text(path, page.replace("{{contents}}", links)
+                       .replace("{{parts}}", "\n".join(parts)))
+    return path
+
+
+def _claims(rows):
+    cells = "".join(
+        "<tr>" + f"<th scope=row>{html.escape(row['claim'])}</th>"
+        + "".join(f"<td>{html.escape(row[key])}</td>" for key in ("paper", "measured"))
+        + f'<td class="verdict {_css(row["verdict"])}">{html.escape(row["verdict"])}'
+        + f"</td><td>{html.escape(row['why'])}</td></tr>" for row in rows)
+    return ('<section id="claims"><h2>The claims, checked</h2><div class="scroll">'
+            "<table><thead><tr><th>claim</th><th>the paper</th><th>measured</th>"
+            f"<th>verdict</th><th>why</th></tr></thead><tbody>{cells}</tbody></table>"
+            "</div></section>")
+
+
+def _css(verdict):
+    return {claims.YES: "yes", claims.NO: "no", claims.OTHERWISE: "otherwise"}.get(
+        verdict, "unknown")
+
+
+def _experiment(out, name):
+    result = storage.read_json(out / f"{name}.json")
+    picture = base64.b64encode((out / f"{name}.png").read_bytes()).decode()
+    table, notes = _table((out / f"{name}.md").read_text(encoding="utf-8"))
+    runs = "".join(f"<li><code>{html.escape(run)}</code> {_run(stored)}</li>"
+                   for run, stored in result["provenance"]["runs"].items())
+    machine = result["provenance"]["machine"]
+    versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
+    return (
+        f'<section id="{name}"><h2>{html.escape(TITLES[name])}</h2>'
+        f'<figure><img src="data:image/png;base64,{picture}" '
+        f'alt="{html.escape(TITLES[name])}; the numbers are in the table"></figure>'
+        f'<div class="scroll">{table}</div><p class="note">{html.escape(notes)}</p>'
+        f"<details><summary>Where this comes from</summary><p>"
+        f"{html.escape(versions)}; {html.escape(machine['processor'])}</p>"
+        f"<ul>{runs}</ul></details></section>")
+
+
+def _run(stored):
+    c = stored["configuration"]
+    rate = c["hyperparameters"].get("learning_rate")
+    words = [c["optimizer"], f"{rate:g}", f"seed {c['seed']}",
+             f"{c['steps']:,} updates"]
+    if c.get("defence"):
+        words.append(c["defence"]["name"].replace("_", " "))
+    return html.escape(", ".join(words))
+
+
+def _table(markdown):
+    """A table of `tables.markdown` as HTML, and the text below it."""
+    lines = markdown.splitlines()
+    rows = [[html.escape(cell.strip()) for cell in line.strip("|").split("|")]
+            for line in lines if line.startswith("|")]
+    head = "".join(f"<th>{cell}</th>" for cell in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
+                   for row in rows[2:])
+    notes = " ".join(line for line in lines if line and not line.startswith("|"))
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", notes
