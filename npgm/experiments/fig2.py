@@ -28,7 +28,7 @@ def rows(wanted, records):
     return [rows_.row(pairs, {q: (FGS_SWEEP, at(q, epsilon)) for q in QUANTITIES}, step,
                       learning_rate=rate, epsilon=epsilon)
             for rate, pairs in groups.items() for epsilon in protocol.EPSILONS
-            for step in rows_.steps_of(pairs)]
+            for step in rows_.steps_of(wanted, records)]
 
 
 def shown(rows):

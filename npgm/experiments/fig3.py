@@ -30,7 +30,7 @@ def rows(wanted, records):
             for rate, pairs in groups.items()
             for epsilon in (protocol.EPSILONS if rate in fig2.RATES
                             else (protocol.EPSILON,))
-            for step in rows_.steps_of(pairs)]
+            for step in rows_.steps_of(wanted, records)]
 
 
 def shown(rows):
@@ -56,10 +56,12 @@ def draw(result):
     b.set_title("(b) orange 0.01, blue 0.001, deeper for larger epsilon")
     b.set_ylabel("training error of FRS images (%)")
     last = shown(rows)
-    gap = [row["natural_error"]["mean"] - row["train_error"]["mean"] for row in last]
-    c.scatter(gap, [row["frs_error"]["mean"] for row in last], color=figures.ATTACKED)
+    gap = [rows_.mean(row, "natural_error") - rows_.mean(row, "train_error")
+           for row in last]
+    c.scatter(gap, [rows_.mean(row, "frs_error") for row in last],
+              color=figures.ATTACKED)
     for x, row in zip(gap, last):
-        c.annotate(f"{row['learning_rate']:g}", (x, row["frs_error"]["mean"]),
+        c.annotate(f"{row['learning_rate']:g}", (x, rows_.mean(row, "frs_error")),
                    textcoords="offset points", xytext=(4, 3), fontsize=7)
     c.set_xlabel("generalization gap: test minus training error (%)")
     c.set_ylabel("training error of FRS images (%)")

@@ -35,9 +35,10 @@ def row(pairs, quantities, step=None, **keys):
             "diverged_at": [record.diverged_at for _, record in pairs]}
 
 
-def steps_of(pairs):
-    """The points of evaluation the runs have come to."""
-    return sorted({int(step) for _, record in pairs for step in record.evaluations})
+def steps_of(wanted, records):
+    """The points of evaluation the runs have come to, and were to come to."""
+    return sorted({one.steps for one in wanted}
+                  | {int(step) for record in records for step in record.evaluations})
 
 
 def lines(rows):

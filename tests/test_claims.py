@@ -1,0 +1,209 @@
+"""Claims: verdicts follow the numbers, and only results that belong together."""
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from npgm.data import MNIST_CHECKSUM
+from npgm.errors import DataError
+from npgm.experiments import __main__, claims, protocol, report, rows, stored, tables
+
+STEPS = (1_000, 10_000, 100_000)
+
+
+def summary(*values):
+    return tables.summary(list(values))
+
+
+def stored_result(name, rows, **changes):
+    runs = {row["runs"][0]: {"configuration": {
+        "steps": 100_000, "data_checksum": MNIST_CHECKSUM, "optimizer": "adam",
+        "seed": 0, "hyperparameters": {"learning_rate": 0.01}}} for row in rows}
+    return {"experiment": name, "stamp": "", "rows": rows, "provenance": {
+        "settings": {"steps": 100_000, "seeds": 1, "data": MNIST_CHECKSUM},
+        "runs": runs, "machine": {"versions": {"npgm": "0"}, "processor": "a <CPU>"}},
+        **changes}
+
+
+def row(**values):
+    keys = {k: v for k, v in values.items() if not isinstance(v, float) or k in (
+        "learning_rate", "epsilon")}
+    return {**keys, **{k: summary(v) for k, v in values.items() if k not in keys},
+            "runs": ["-".join(map(str, keys.values()))], "diverged_at": [None]}
+
+
+def as_in_the_paper():
+    """Rows that bear every claim out, but for the cause."""
+    fig1, fig3 = [], []
+    for rate in protocol.RATES:
+        masked = rate >= 0.005
+        lost = rate > 0.075
+        for step in STEPS:
+            natural = 80.0 if lost else 1.5 + 100 * rate
+            fig1.append(row(
+                learning_rate=rate, step=step, natural_error=natural,
+                fgs_error=10.0 - 50 * rate if masked else 99.0 - rate,
+                fgs_error_repaired=99.0, valid_fgs=10.0 if masked else 95.0))
+            for epsilon in (0.1, 0.25):
+                late = {1_000: 0.1, 10_000: 0.2, 100_000: 1.0}[step]
+                fig3.append(row(
+                    learning_rate=rate, epsilon=epsilon, step=step, train_error=0.5,
+                    natural_error=natural, frs_error=1 + 1000 * rate * (
+                        late if rate > 0.001 else 1.0)))
+    optimizers = [row(optimizer=name, learning_rate=rate, fgs_error=(
+        10.0 if name in ("adam", "rmsprop") and rate == 0.01 else 99.0),
+        fgs_error_repaired=99.0, fgs_error_mean_flushed=90.0,
+        valid_fgs_mean_flushed=91.0)
+        for name in protocol.OPTIMIZERS for rate in (0.001, 0.01)]
+    trained = [row(training="plain", learning_rate=0.01, fgs_error=5.0,
+                   fgs_error_repaired=99.0, pgd_error_repaired=99.0),
+               row(training="adversarial", learning_rate=0.001, fgs_error=10.0,
+                   fgs_error_repaired=11.0, pgd_error_repaired=90.0)]
+    table2 = [{**row(optimizer=name, natural_error=paper["natural_error"],
+                     fgs_error=paper["fgs_error"], fgs_error_repaired=100.0),
+               "paper": paper} for name, paper in protocol.TABLE2.items()]
+    return {"fig1": fig1, "fig3": fig3, "optimizers": optimizers, "table2": table2,
+            "adversarial-training": trained}
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """write({experiment: rows}) -> folder of results; none are committed."""
+    monkeypatch.setattr(stored, "COMMITTED", tmp_path / "none")
+
+    def write(results):
+        for name, found in results.items():
+            (tmp_path / f"{name}.json").write_text(json.dumps(
+                stored_result(name, found)))
+        return tmp_path
+    return write
+
+
+def verdicts(folder):
+    return {row["claim"]: row["verdict"] for row in claims.rows(folder)}
+
+
+def test_numbers_as_in_the_paper(write):
+    found = verdicts(write(as_in_the_paper()))
+    other = {"4", "7", "8", "9"}
+    assert found == {name: claims.OTHERWISE if name in other else claims.YES
+                     for name in found}
+    others = {"Table II", "the 90.4", "the cause"}
+    assert {str(k) for k in range(1, 10)} | others == set(found)
+
+
+def test_without_the_repair_the_paper_would_be_right(write):
+    results = as_in_the_paper()
+    for name in ("fig1", "optimizers", "adversarial-training"):
+        for found in results[name]:
+            found["fgs_error_repaired"] = found["fgs_error"]
+    found = verdicts(write(results))
+    assert all(found[name] == claims.YES for name in ("4", "7", "8", "9"))
+    assert found["the cause"] == claims.NO
+
+
+@pytest.mark.parametrize("name, experiment, quantity, value, where", [
+    ("Table II", "table2", "natural_error", 3.0, {"optimizer": "sgd"}),
+    ("1", "fig1", "valid_fgs", 41.0, {"learning_rate": 0.1}),
+    ("2", "fig1", "natural_error", 3.1, {"learning_rate": 0.005}),
+    ("3", "fig1", "valid_fgs", 60.0, {"learning_rate": 0.001}),
+    ("4", "fig1", "valid_fgs", 30.0, {"learning_rate": 0.01}),
+    ("5", "fig3", "frs_error", 2.0, {}),
+    ("6", "fig3", "frs_error", 2.0, {"learning_rate": 0.01}),
+    ("7", "optimizers", "fgs_error", 60.0, {"optimizer": "rmsprop"}),
+    ("8", "adversarial-training", "fgs_error", 1.0, {"training": "adversarial"}),
+    ("9", "fig3", "frs_error", 2.0, {}),
+    ("the 90.4", "optimizers", "fgs_error_mean_flushed", 97.0, {}),
+    ("the cause", "fig1", "fgs_error_repaired", 50.0, {})], ids=str)
+def test_one_other_number_turns_a_verdict(write, name, experiment, quantity, value,
+                                          where):
+    results = as_in_the_paper()
+    for found in rows.select(results[experiment], **where):
+        found[quantity] = summary(value)
+    assert verdicts(write(results))[name] == claims.NO
+
+
+def test_a_row_names_its_runs_and_files(write):
+    folder = write(as_in_the_paper())
+    masked = {row["claim"]: row for row in claims.rows(folder)}["4"]
+    assert masked["files"] == [str(folder / "fig1.json")]
+    assert masked["runs"] == ["0.001-100000", "0.01-100000"]
+    assert "9.5 % (1 seed)" in masked["measured"]
+
+
+def test_what_was_not_measured_says_how_to(write):
+    results = as_in_the_paper()
+    del results["fig3"]
+    found = {row["claim"]: row for row in claims.rows(write(results))}
+    for name in ("5", "6", "9"):
+        assert found[name]["verdict"] == claims.UNKNOWN
+        assert "python -m npgm.experiments fig3" in found[name]["why"]
+    assert found["1"]["verdict"] == claims.YES
+
+
+def test_a_diverged_run_counts_as_no_number(write):
+    results = as_in_the_paper()
+    for found in rows.select(results["fig1"], learning_rate=0.1):
+        found["natural_error"] = summary(None)
+    assert verdicts(write(results))["1"] == claims.NO
+
+
+@pytest.mark.parametrize("change", [
+    {"stamp": "NOT COMPARABLE"}, {"experiment": "fig2"}, {"rows": []}, {"rows": 3},
+    {"provenance": {}}, {"provenance": {"settings": {"steps": 300, "data": "x"},
+                                        "runs": {}}}], ids=str)
+def test_results_of_anything_else_are_refused(write, change):
+    folder = write(as_in_the_paper())
+    path = folder / "fig1.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(DataError, match="fig1.json") as error:
+        claims.rows(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_a_half_written_file_is_named(write, capsys):
+    folder = write(as_in_the_paper())
+    path = folder / "fig3.json"
+    path.write_text(path.read_text()[:1000])
+    assert __main__.main(["claims", "--out", str(folder)]) == 1
+    error = capsys.readouterr().err
+    assert "fig3.json" in error and error.count("\n") == 1
+
+
+def test_the_command_prints_and_writes(write, capsys):
+    folder = write(as_in_the_paper())
+    assert __main__.main(["claims", "--out", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "4: REPRODUCED, FOR ANOTHER REASON" in printed
+    written = json.loads((folder / "claims.json").read_text())
+    assert [row["claim"] for row in written["rows"]] == [
+        c.name for c in claims.CLAIMS]
+    assert (folder / "claims.md").read_text().count("\n") == len(claims.CLAIMS) + 2
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize("a, b, expected", [
+    ([1, 2, 3], [10, 20, 90], 1), ([1, 2, 3], [3, 2, 1], -1), ([1, 2, 3], [5, 5, 5], 0),
+    ([1, 2, 3, 4], [1, 3, 2, 4], 0.8), ([1, 1, 2], [1, 2, 3], np.sqrt(3) / 2)])
+def test_rank_correlation(a, b, expected):
+    assert rows.rank_correlation(a, b) == pytest.approx(expected)
+
+
+# The page
+
+def test_the_page_is_self_contained_and_escaped(write, tmp_path):
+    folder = write(as_in_the_paper())
+    png = Path(__file__).parents[1] / "figures" / "table2.png"
+    for name in ("table2", "optimizers"):
+        shutil.copy(png, folder / f"{name}.png")
+        (folder / f"{name}.md").write_text(
+            "| a <b> |\n| --- |\n| 1 & 2 |\n\nnote <i>\n")
+    path = report.write(folder, ["table2", "optimizers"], claims.rows(folder))
+    page = path.read_text()
+    assert page.count("data:image/png;base64,") == 2 and "{{" not in page
+    for outside in ("http:", "https:", "<script", "src=\"/", "<link"):
+        assert outside not in page
+    assert "a &lt;CPU&gt;" in page and "<b>" not in page and "note &lt;i&gt;" in page
+    assert page.count("<section") == page.count("</section>") == 3
