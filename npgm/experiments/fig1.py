@@ -37,7 +37,8 @@ def rows(wanted, records):
     """A row for each rate and point of evaluation."""
     groups = rows_.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
     return [rows_.row(pairs, QUANTITIES, step, optimizer="adam", learning_rate=rate)
-            for rate, pairs in groups.items() for step in rows_.steps_of(wanted, records)]
+            for rate, pairs in groups.items()
+            for step in rows_.steps_of(wanted, records)]
 
 
 def shown(rows):

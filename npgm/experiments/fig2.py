@@ -48,7 +48,7 @@ def draw(result):
         ax.set_title(title)
         ax.set_ylim(-3, 103)
     axes[0].set_ylabel("test error of FGS images (%)")
-    figures.legend_below(figure, axes[0], columns=6)
+    figures.legend_below(figure, axes[0], columns=4)
     figures.stamp(figure, result["stamp"])
     return figure
 
