@@ -120,7 +120,12 @@ def run_experiment(experiment, options):
 def run_all(options):
     """Every experiment, then claims and report.html. One that fails does not stop
     the others; in the end it is told and NpgmError is raised."""
-    failed = []
+    checksum, failed = load_dataset(options.data).checksum, []
+    if options.fresh:                   # here, because experiments share their runs
+        for experiment in EXPERIMENTS.values():
+            runs.forget(options.out, experiment.wanted(options.steps, options.seeds,
+                                                       checksum))
+        options.fresh = False
     for name, experiment in EXPERIMENTS.items():
         print(f"\n{name}", flush=True)
         try:
@@ -130,16 +135,11 @@ def run_all(options):
         except NpgmError as error:
             failed.append(name)
             print(f"error: {error}", file=sys.stderr)
-        options.fresh = False       # the experiments share their runs
     if failed:
         raise NpgmError(f"failed: {', '.join(failed)}; the others are written: give "
                         "the same command again")
-    rows = claims.main(options) if not stamp_of(options) else []
+    rows = [] if stamp(options, checksum) else claims.main(options)
     print(f"written: {report.write(options.out, list(EXPERIMENTS), rows)}")
-
-
-def stamp_of(options):
-    return stamp(options, load_dataset(options.data).checksum)
 
 
 def _settings_line(options):

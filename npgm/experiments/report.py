@@ -24,8 +24,10 @@ def write(out, names, claim_rows):
               if (Path(out) / f"{name}.json").exists()]
     page = importlib.resources.files("npgm.experiments").joinpath(
         "report_page.html").read_text(encoding="utf-8")
-    links = "".join(f'<li><a href="#{name}">{html.escape(TITLES[name])}</a></li>'
-                    for name in names)
+    titles = {**({claims.NAME: "The claims, checked"} if claim_rows else {}),
+              **{name: TITLES[name] for name in names}}
+    links = "".join(f'<li><a href="#{name}">{html.escape(title)}</a></li>'
+                    for name, title in titles.items())
     path = Path(out) / "report.html"
     storage.write_text(path, page.replace("{{contents}}", links)
                        .replace("{{parts}}", "\n".join(parts)))
