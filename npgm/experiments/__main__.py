@@ -22,6 +22,7 @@ EXPERIMENTS = {module.NAME: module for module in (
 
 def main(arguments=None):
     options = parse(arguments)
+    fresh = options.fresh
     try:
         if options.name == "all":
             run_all(options)
@@ -31,7 +32,7 @@ def main(arguments=None):
         else:
             run_experiment(EXPERIMENTS[options.name], options)
     except (Interrupted, KeyboardInterrupt):
-        without = ", without --fresh," if options.fresh else ""
+        without = ", without --fresh," if fresh else ""
         print(f"\ninterrupted; give the same command again{without} to go on",
               file=sys.stderr)
         return 130
