@@ -16,7 +16,12 @@ COLUMNS = [
     ("natural test error", lambda row: tables.percent(row["natural_error"])),
 ]
 
-wanted = fig1.wanted
+
+def wanted(steps, seeds, data_checksum):
+    """The runs of fig1 with seed 0, and of fig2 with all seeds."""
+    return [rows_.run("adam", steps, seed, data_checksum, rate)
+            for seed in range(seeds)
+            for rate in (fig2.RATES if seed else protocol.RATES)]
 
 
 def rows(wanted, records):
