@@ -10,7 +10,8 @@ import npgm
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
                     "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS")
 MATHEMATICS = ("losses", "network", "optimizers", "simd", "kernels",
-               "compiled_network", "compiled_update", "training")
+               "compiled_network", "compiled_update", "training", "attacks/base",
+               "attacks/one_step", "attacks/fgsm", "defences/adversarial_training")
 
 
 def machine():
