@@ -8,7 +8,8 @@ import pytest
 
 from npgm.data import MNIST_CHECKSUM
 from npgm.errors import DataError
-from npgm.experiments import __main__, claims, protocol, report, rows, stored, tables
+from npgm.experiments import __main__, claims, protocol, report, stored, tables
+from npgm.experiments.results import rank_correlation, select
 
 STEPS = (1_000, 10_000, 100_000)
 
@@ -120,7 +121,7 @@ def test_without_the_repair_the_paper_would_be_right(write):
 def test_one_other_number_turns_a_verdict(write, name, experiment, quantity, value,
                                           where):
     results = as_in_the_paper()
-    for found in rows.select(results[experiment], **where):
+    for found in select(results[experiment], **where):
         found[quantity] = summary(value)
     assert verdicts(write(results))[name] == claims.NO
 
@@ -145,7 +146,7 @@ def test_what_was_not_measured_says_how_to(write):
 
 def test_a_diverged_run_counts_as_no_number(write):
     results = as_in_the_paper()
-    for found in rows.select(results["fig1"], learning_rate=0.1):
+    for found in select(results["fig1"], learning_rate=0.1):
         found["natural_error"] = summary(None)
     assert verdicts(write(results))["1"] == claims.NO
 
@@ -188,7 +189,7 @@ def test_the_command_prints_and_writes(write, capsys):
     ([1, 2, 3], [10, 20, 90], 1), ([1, 2, 3], [3, 2, 1], -1), ([1, 2, 3], [5, 5, 5], 0),
     ([1, 2, 3, 4], [1, 3, 2, 4], 0.8), ([1, 1, 2], [1, 2, 3], np.sqrt(3) / 2)])
 def test_rank_correlation(a, b, expected):
-    assert rows.rank_correlation(a, b) == pytest.approx(expected)
+    assert rank_correlation(a, b) == pytest.approx(expected)
 
 
 # The page

@@ -8,7 +8,7 @@ import pytest
 from npgm.attacks import FGSM, RandomSign
 from npgm.experiments import (__main__, adversarial_training, fig1, fig2, fig3,
                               figures, measures, optimizer_comparison, protocol,
-                              pseudocode, rows, runs, tables)
+                              pseudocode, results, runs, tables)
 from npgm.losses import log_odds
 from npgm.network import MLP
 from npgm.training import natural_error
@@ -113,7 +113,7 @@ def test_ten_times_the_recommended_rate():
 
 
 def test_lines_are_the_protocols_and_the_last():
-    assert rows.lines([{"step": s} for s in (100, 1000, 3000, 6000, 7000)]) == [
+    assert results.lines([{"step": s} for s in (100, 1000, 3000, 6000, 7000)]) == [
         1000, 3000, 7000]
 
 

@@ -45,7 +45,7 @@ npgm.experiments.runs
 npgm.experiments.scheduler
 npgm.experiments.figures
 npgm.experiments.tables
-npgm.experiments.rows
+npgm.experiments.results
 npgm.experiments.table2
 npgm.experiments.fig1
 npgm.experiments.fig2

@@ -1,6 +1,5 @@
 """Adversarial training at 0.001 against plain Adam at 0.01: the paper's discussion."""
-from npgm.experiments import figures, protocol, tables
-from npgm.experiments import rows as rows_
+from npgm.experiments import figures, protocol, results, tables
 from npgm.experiments.measures import FGS, NATURAL, PGD
 
 NAME = "adversarial-training"
@@ -27,14 +26,14 @@ COLUMNS = [
 
 
 def wanted(steps, seeds, data_checksum):
-    return [rows_.run("adam", steps, seed, data_checksum, rate, defence)
+    return [results.run("adam", steps, seed, data_checksum, rate, defence)
             for seed in range(seeds) for _, rate, defence in TRAININGS]
 
 
 def rows(wanted, records):
-    groups = rows_.group(wanted, records, lambda r: (
+    groups = results.group(wanted, records, lambda r: (
         "adversarial" if r.defence else "plain", r.hyperparameters["learning_rate"]))
-    return [rows_.row(pairs, QUANTITIES, training=training, learning_rate=rate)
+    return [results.row(pairs, QUANTITIES, training=training, learning_rate=rate)
             for (training, rate), pairs in groups.items()]
 
 

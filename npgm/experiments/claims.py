@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from npgm.experiments import protocol, stored, tables
-from npgm.experiments.rows import after_all, at_rate, mean, rank_correlation, select
+from npgm.experiments.results import after_all, at_rate, mean, rank_correlation, select
 
 NAME = "claims"
 YES, NO, OTHERWISE, UNKNOWN = ("reproduced", "not reproduced",

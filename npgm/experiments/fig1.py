@@ -1,6 +1,5 @@
 """Fig. 1: Adam's learning rate, and what it does to natural and FGS errors."""
-from npgm.experiments import figures, protocol, tables
-from npgm.experiments import rows as rows_
+from npgm.experiments import figures, protocol, results, tables
 from npgm.experiments.measures import FGS, NATURAL
 
 NAME = "fig1"
@@ -29,21 +28,21 @@ def rates(seed):
 
 def wanted(steps, seeds, data_checksum):
     """Every rate with seed 0; the masking and the recommended ones with all."""
-    return [rows_.run("adam", steps, seed, data_checksum, rate)
+    return [results.run("adam", steps, seed, data_checksum, rate)
             for seed in range(seeds) for rate in rates(seed)]
 
 
 def rows(wanted, records):
     """A row for each rate and point of evaluation."""
-    groups = rows_.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
-    return [rows_.row(pairs, QUANTITIES, step, optimizer="adam", learning_rate=rate)
+    groups = results.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
+    return [results.row(pairs, QUANTITIES, step, optimizer="adam", learning_rate=rate)
             for rate, pairs in groups.items()
-            for step in rows_.steps_of(wanted, records)]
+            for step in results.steps_of(wanted, records)]
 
 
 def shown(rows):
     """Of the table, the last point of evaluation."""
-    return rows_.select(rows, step=max(row["step"] for row in rows))
+    return results.select(rows, step=max(row["step"] for row in rows))
 
 
 def csv(rows):
@@ -76,11 +75,11 @@ def draw(result):
 
 def against_rate(ax, rows, quantity):
     """A line for each of the protocol's numbers of updates."""
-    steps = rows_.lines(rows)
+    steps = results.lines(rows)
     for step, color in zip(steps, figures.shades("viridis_r", len(steps))):
-        chosen = sorted(rows_.select(rows, step=step),
+        chosen = sorted(results.select(rows, step=step),
                         key=lambda row: row["learning_rate"])
         figures.line(ax, [row["learning_rate"] for row in chosen],
-                     rows_.means(chosen, quantity), color, f"{step:,} updates")
+                     results.means(chosen, quantity), color, f"{step:,} updates")
     ax.set_xscale("log")
     ax.set_xlabel("Adam's learning rate")

@@ -1,6 +1,5 @@
 """Fig. 2: FGS test error over training, by epsilon, at two learning rates."""
-from npgm.experiments import figures, protocol, tables
-from npgm.experiments import rows as rows_
+from npgm.experiments import figures, protocol, results, tables
 from npgm.experiments.measures import FGS_SWEEP, at
 
 NAME = "fig2"
@@ -18,21 +17,21 @@ COLUMNS = [
 
 
 def wanted(steps, seeds, data_checksum):
-    return [rows_.run("adam", steps, seed, data_checksum, rate)
+    return [results.run("adam", steps, seed, data_checksum, rate)
             for seed in range(seeds) for rate in RATES]
 
 
 def rows(wanted, records):
     """A row for each rate, epsilon and point of evaluation."""
-    groups = rows_.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
-    return [rows_.row(pairs, {q: (FGS_SWEEP, at(q, epsilon)) for q in QUANTITIES}, step,
+    groups = results.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
+    return [results.row(pairs, {q: (FGS_SWEEP, at(q, epsilon)) for q in QUANTITIES}, step,
                       learning_rate=rate, epsilon=epsilon)
             for rate, pairs in groups.items() for epsilon in protocol.EPSILONS
-            for step in rows_.steps_of(wanted, records)]
+            for step in results.steps_of(wanted, records)]
 
 
 def shown(rows):
-    return rows_.select(rows, step=max(row["step"] for row in rows))
+    return results.select(rows, step=max(row["step"] for row in rows))
 
 
 def csv(rows):
@@ -59,9 +58,9 @@ def over_training(ax, rows, quantity):
     for rate, colors in zip(RATES, ("Oranges", "Blues")):
         for epsilon, color in zip(protocol.EPSILONS, figures.shades(
                 colors, len(protocol.EPSILONS))):
-            chosen = rows_.select(rows, learning_rate=rate, epsilon=epsilon)
+            chosen = results.select(rows, learning_rate=rate, epsilon=epsilon)
             figures.line(ax, [row["step"] for row in chosen],
-                         rows_.means(chosen, quantity), color,
+                         results.means(chosen, quantity), color,
                          f"{rate:g}, epsilon {epsilon:g}")
     ax.set_xscale("log")
     ax.set_xlabel("updates")

@@ -1,6 +1,5 @@
 """Fig. 3: training images moved by random signs (FRS images)."""
-from npgm.experiments import fig1, fig2, figures, protocol, tables
-from npgm.experiments import rows as rows_
+from npgm.experiments import fig1, fig2, figures, protocol, results, tables
 from npgm.experiments.measures import FRS_SWEEP, NATURAL, TRAIN, at
 
 NAME = "fig3"
@@ -19,7 +18,7 @@ COLUMNS = [
 
 def wanted(steps, seeds, data_checksum):
     """The runs of fig1 with seed 0, and of fig2 with all seeds."""
-    return [rows_.run("adam", steps, seed, data_checksum, rate)
+    return [results.run("adam", steps, seed, data_checksum, rate)
             for seed in range(seeds)
             for rate in (fig2.RATES if seed else protocol.RATES)]
 
@@ -27,19 +26,19 @@ def wanted(steps, seeds, data_checksum):
 def rows(wanted, records):
     """A row for each rate, epsilon and point of evaluation: all rates at the
     protocol's epsilon, two rates at every epsilon."""
-    groups = rows_.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
-    return [rows_.row(pairs, {"frs_error": (FRS_SWEEP, at("frs_error", epsilon)),
+    groups = results.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
+    return [results.row(pairs, {"frs_error": (FRS_SWEEP, at("frs_error", epsilon)),
                               "train_error": (TRAIN, "train_error"),
                               "natural_error": (NATURAL, "natural_error")}, step,
                       learning_rate=rate, epsilon=epsilon)
             for rate, pairs in groups.items()
             for epsilon in (protocol.EPSILONS if rate in fig2.RATES
                             else (protocol.EPSILON,))
-            for step in rows_.steps_of(wanted, records)]
+            for step in results.steps_of(wanted, records)]
 
 
 def shown(rows):
-    return rows_.select(rows, step=max(row["step"] for row in rows),
+    return results.select(rows, step=max(row["step"] for row in rows),
                         epsilon=protocol.EPSILON)
 
 
@@ -52,7 +51,7 @@ def draw(result):
     the gap between test and training error."""
     rows = result["rows"]
     figure, (a, b, c) = figures.new(3, width=14, height=5)
-    fig1.against_rate(a, rows_.select(rows, epsilon=protocol.EPSILON), "frs_error")
+    fig1.against_rate(a, results.select(rows, epsilon=protocol.EPSILON), "frs_error")
     a.set_title("(a) FRS training images, epsilon 0.25")
     a.set_ylabel("training error of FRS images (%)")
     a.set_yscale("log")
@@ -61,12 +60,12 @@ def draw(result):
     b.set_title("(b) orange 0.01, blue 0.001, deeper for larger epsilon")
     b.set_ylabel("training error of FRS images (%)")
     last = shown(rows)
-    gap = [rows_.mean(row, "natural_error") - rows_.mean(row, "train_error")
+    gap = [results.mean(row, "natural_error") - results.mean(row, "train_error")
            for row in last]
-    c.scatter(gap, [rows_.mean(row, "frs_error") for row in last],
+    c.scatter(gap, [results.mean(row, "frs_error") for row in last],
               color=figures.ATTACKED)
     for x, row in zip(gap, last):
-        c.annotate(f"{row['learning_rate']:g}", (x, rows_.mean(row, "frs_error")),
+        c.annotate(f"{row['learning_rate']:g}", (x, results.mean(row, "frs_error")),
                    textcoords="offset points", xytext=(4, 3), fontsize=7)
     c.set_xlabel("generalization gap: test minus training error (%)")
     c.set_ylabel("training error of FRS images (%)")

@@ -1,6 +1,5 @@
 """Five optimizers, each at its recommended learning rate and at ten times it."""
-from npgm.experiments import figures, protocol, tables
-from npgm.experiments import rows as rows_
+from npgm.experiments import figures, protocol, results, tables
 from npgm.experiments.measures import (ACTIVITY, DEEPFOOL, FGS, FGS_FLUSHED, NATURAL,
                                        TRAIN)
 
@@ -29,16 +28,16 @@ COLUMNS = [
 
 
 def wanted(steps, seeds, data_checksum):
-    return [rows_.run(name, steps, seed, data_checksum, round(
+    return [results.run(name, steps, seed, data_checksum, round(
             times * protocol.OPTIMIZERS[name].learning_rate, 6))
             for seed in range(seeds) for name in protocol.OPTIMIZERS
             for times in TIMES]
 
 
 def rows(wanted, records):
-    groups = rows_.group(wanted, records, lambda r: (
+    groups = results.group(wanted, records, lambda r: (
         r.optimizer, r.hyperparameters["learning_rate"]))
-    return [rows_.row(pairs, QUANTITIES, optimizer=name, learning_rate=rate,
+    return [results.row(pairs, QUANTITIES, optimizer=name, learning_rate=rate,
                       recommended=rate == protocol.OPTIMIZERS[name].learning_rate)
             for (name, rate), pairs in groups.items()]
 
@@ -52,7 +51,7 @@ def draw(result):
     figure, axes = figures.new(2, width=12, height=4.8, sharey=True)
     for ax, recommended, title in zip(axes, (True, False), (
             "recommended learning rate", "ten times the recommended learning rate")):
-        figures.bars(ax, rows_.select(result["rows"], recommended=recommended), [
+        figures.bars(ax, results.select(result["rows"], recommended=recommended), [
             ("fgs_error", "FGS, float32 softmax minus one-hot", figures.ATTACKED),
             ("fgs_error_repaired", "FGS, repaired residual", figures.REPAIRED),
             ("valid_fgs", "valid FGS images", figures.VALID),

@@ -3,8 +3,7 @@ import dataclasses
 
 import numpy as np
 
-from npgm.experiments import figures, protocol, tables
-from npgm.experiments import rows as rows_
+from npgm.experiments import figures, protocol, results, tables
 from npgm.experiments.measures import FGS, NATURAL
 
 NAME = "pseudocode"
@@ -28,7 +27,7 @@ COLUMNS = [
 
 
 def wanted(steps, seeds, data_checksum):
-    return [rows_.run("adam", steps, seed, data_checksum, form=form)
+    return [results.run("adam", steps, seed, data_checksum, form=form)
             for seed in range(seeds) for form in FORMS]
 
 
@@ -36,8 +35,8 @@ def rows(wanted, records):
     """A row for each form. largest_step and largest_v: of every parameter, at each
     of the first updates; frozen_at, survived: the update from which the step stays
     below FROZEN, and that at which v overflows, None if neither is seen."""
-    groups = rows_.group(wanted, records, lambda r: r.hyperparameters["form"])
-    return [rows_.row(pairs, QUANTITIES, form=form,
+    groups = results.group(wanted, records, lambda r: r.hyperparameters["form"])
+    return [results.row(pairs, QUANTITIES, form=form,
                       learning_rate=pairs[0][0].hyperparameters["learning_rate"],
                       **watch(form))
             for form, pairs in groups.items()]

@@ -1,7 +1,6 @@
 """Table II: four optimizers, natural images and FGS images at epsilon 0.25."""
 from npgm.data import MNIST_CHECKSUM
-from npgm.experiments import figures, protocol, tables
-from npgm.experiments import rows as rows_
+from npgm.experiments import figures, protocol, results, tables
 from npgm.experiments.measures import FGS, NATURAL
 
 NAME = "table2"
@@ -24,15 +23,15 @@ COLUMNS = [
 def wanted(steps, seeds, data_checksum):
     """The runs this table is made of, seed by seed, so that an interrupted
     command has whole seeds first."""
-    return [rows_.run(name, steps, seed, data_checksum)
+    return [results.run(name, steps, seed, data_checksum)
             for seed in range(seeds) for name in protocol.TABLE2]
 
 
 def rows(wanted, records):
     """The rows of table2.json, from the records of the wanted runs. On other data
     than MNIST the paper has no numbers: they are None."""
-    groups = rows_.group(wanted, records, lambda run: run.optimizer)
-    return [{**rows_.row(pairs, QUANTITIES, optimizer=name),
+    groups = results.group(wanted, records, lambda run: run.optimizer)
+    return [{**results.row(pairs, QUANTITIES, optimizer=name),
              "paper": (protocol.TABLE2[name] if pairs[0][0].data_checksum
                        == MNIST_CHECKSUM else dict.fromkeys(protocol.TABLE2[name]))}
             for name, pairs in groups.items()]
