@@ -34,7 +34,7 @@ def wanted(steps, seeds, data_checksum):
 
 def rows(wanted, records):
     """A row for each rate and point of evaluation."""
-    groups = results.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
+    groups = results.group(wanted, records, results.learning_rate)
     return [results.row(pairs, QUANTITIES, step, optimizer="adam", learning_rate=rate)
             for rate, pairs in groups.items()
             for step in results.steps_of(wanted, records)]

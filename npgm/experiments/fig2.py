@@ -23,9 +23,9 @@ def wanted(steps, seeds, data_checksum):
 
 def rows(wanted, records):
     """A row for each rate, epsilon and point of evaluation."""
-    groups = results.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
-    return [results.row(pairs, {q: (FGS_SWEEP, at(q, epsilon)) for q in QUANTITIES}, step,
-                      learning_rate=rate, epsilon=epsilon)
+    groups = results.group(wanted, records, results.learning_rate)
+    return [results.row(pairs, {q: (FGS_SWEEP, at(q, epsilon)) for q in QUANTITIES},
+                        step, learning_rate=rate, epsilon=epsilon)
             for rate, pairs in groups.items() for epsilon in protocol.EPSILONS
             for step in results.steps_of(wanted, records)]
 

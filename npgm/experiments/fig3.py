@@ -26,11 +26,11 @@ def wanted(steps, seeds, data_checksum):
 def rows(wanted, records):
     """A row for each rate, epsilon and point of evaluation: all rates at the
     protocol's epsilon, two rates at every epsilon."""
-    groups = results.group(wanted, records, lambda r: r.hyperparameters["learning_rate"])
+    groups = results.group(wanted, records, results.learning_rate)
     return [results.row(pairs, {"frs_error": (FRS_SWEEP, at("frs_error", epsilon)),
-                              "train_error": (TRAIN, "train_error"),
-                              "natural_error": (NATURAL, "natural_error")}, step,
-                      learning_rate=rate, epsilon=epsilon)
+                                "train_error": (TRAIN, "train_error"),
+                                "natural_error": (NATURAL, "natural_error")}, step,
+                        learning_rate=rate, epsilon=epsilon)
             for rate, pairs in groups.items()
             for epsilon in (protocol.EPSILONS if rate in fig2.RATES
                             else (protocol.EPSILON,))
@@ -39,7 +39,7 @@ def rows(wanted, records):
 
 def shown(rows):
     return results.select(rows, step=max(row["step"] for row in rows),
-                        epsilon=protocol.EPSILON)
+                          epsilon=protocol.EPSILON)
 
 
 def csv(rows):

@@ -38,7 +38,7 @@ def rows(wanted, records):
     groups = results.group(wanted, records, lambda r: (
         r.optimizer, r.hyperparameters["learning_rate"]))
     return [results.row(pairs, QUANTITIES, optimizer=name, learning_rate=rate,
-                      recommended=rate == protocol.OPTIMIZERS[name].learning_rate)
+                        recommended=rate == protocol.OPTIMIZERS[name].learning_rate)
             for (name, rate), pairs in groups.items()]
 
 

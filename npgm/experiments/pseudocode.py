@@ -37,8 +37,8 @@ def rows(wanted, records):
     below FROZEN, and that at which v overflows, None if neither is seen."""
     groups = results.group(wanted, records, lambda r: r.hyperparameters["form"])
     return [results.row(pairs, QUANTITIES, form=form,
-                      learning_rate=pairs[0][0].hyperparameters["learning_rate"],
-                      **watch(form))
+                        learning_rate=results.learning_rate(pairs[0][0]),
+                        **watch(form))
             for form, pairs in groups.items()]
 
 

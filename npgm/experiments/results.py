@@ -16,6 +16,10 @@ def run(name, steps, seed, data_checksum, learning_rate=None, defence=None,
                        data_checksum=data_checksum, defence=defence)
 
 
+def learning_rate(run):
+    return run.hyperparameters["learning_rate"]
+
+
 def group(wanted, records, key):
     """{key(run): [(run, record), ...]} in order of appearance."""
     groups = {}
