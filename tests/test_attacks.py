@@ -49,6 +49,14 @@ class LogitsAndVjp:
         return self.net.vjp(x, dz)
 
 
+class Largest(LogitsAndVjp):
+    """shown: the most examples it was shown at once."""
+
+    def logits(self, x):
+        self.shown = max(self.shown, len(x))
+        return self.net.logits(x)
+
+
 def assert_same(one, other):
     for name in ("x_adv", "success", "status", "valid"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
@@ -272,6 +280,9 @@ def test_results_do_not_depend_on_the_piece_size(piece, loss, monkeypatch):
     expected = FGSM(0.25, loss)(net, x, y)
     monkeypatch.setattr(base, "PIECE", piece)
     assert_same(FGSM(0.25, loss)(net, x, y), expected)
+    largest = Largest(net)
+    FGSM(0.25, loss)(largest, x, y)
+    assert largest.shown == min(piece, 50)
 
 
 def test_more_examples_than_a_piece():
@@ -287,7 +298,9 @@ def test_more_examples_than_a_piece():
 @pytest.mark.parametrize("options, words", [
     ({"epsilon": -0.1}, "-0.1"), ({"epsilon": np.nan}, "nan"),
     ({"epsilon": np.inf}, "inf"), ({"clip": (1, 0)}, "(1, 0)"),
-    ({"clip": (0, np.nan)}, "nan")])
+    ({"clip": (0, np.nan)}, "nan"), ({"clip": 0.5}, "0.5"),
+    ({"clip": (None, 1)}, "None"), ({"clip": (0, "1")}, "'1'"),
+    ({"epsilon": 1j}, "1j"), ({"epsilon": np.complex128(1)}, "1+0j")])
 def test_impossible_settings_are_refused(options, words):
     with pytest.raises(InputError, match=r"give") as error:
         FGSM(**options)

@@ -1,4 +1,5 @@
 """What every attack takes, checks and returns."""
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,9 +44,11 @@ def judge(y, z, z_adv, finite, valid, x_adv):
     return AttackResult(x_adv, success, status, valid)
 
 
-def in_pieces(attack, x, y, size=PIECE):
+def in_pieces(attack, x, y, size=None):
     """attack(x, y, first) -> a dataclass of arrays, for consecutive pieces of the
-    examples from the first-th on; joined along their last axis but x_adv's."""
+    examples from the first-th on; joined along their last axis but x_adv's.
+    size: examples a piece, default PIECE."""
+    size = size or PIECE
     parts = [attack(x[s:s + size], y[s:s + size], s) for s in range(0, len(x), size)]
     return type(parts[0])(**{
         name: np.concatenate([getattr(part, name) for part in parts],
@@ -104,7 +107,7 @@ def check_loss(loss):
 
 def check_number(name, value, above=False):
     """InputError unless value is a finite number of at least 0, or above it."""
-    if (isinstance(value, bool) or not isinstance(value, (int, float, np.number))
+    if (isinstance(value, bool) or not isinstance(value, numbers.Real)
             or not 0 <= value < np.inf or (above and value == 0)):
         raise InputError(f"{name} is {value!r}: give a finite number "
                          + ("above 0" if above else "of at least 0"))
@@ -117,6 +120,21 @@ def check_count(name, value):
 
 
 def check_clip(clip):
-    """InputError unless clip is None or (low, high)."""
-    if clip is not None and not (len(clip) == 2 and clip[0] < clip[1]):
-        raise InputError(f"clip is {clip}: give (low, high) with low < high")
+    """InputError unless clip is None or two numbers, (low, high)."""
+    if clip is None:
+        return
+    pair = isinstance(clip, (tuple, list)) and len(clip) == 2 and all(
+        isinstance(bound, numbers.Real) for bound in clip)
+    if not (pair and clip[0] < clip[1]):
+        raise InputError(f"clip is {clip!r}: give (low, high) with low < high")
+
+
+def check_epsilons(epsilons):
+    """The epsilons of a sweep as a tuple; InputError if one does not fit, or
+    there are none."""
+    if not np.iterable(epsilons) or not (epsilons := tuple(epsilons)):
+        raise InputError(f"epsilons is {epsilons!r}: give at least one, for example "
+                         "(0.1, 0.25)")
+    for epsilon in epsilons:
+        check_number("epsilon", epsilon)
+    return epsilons

@@ -45,8 +45,7 @@ class OneStep:
     def sweep(self, model, x, y, epsilons):
         """Errors at many epsilons, from one direction: -> Sweep. x_adv is not kept,
         and self.epsilon not used. Raises InputError."""
-        for epsilon in epsilons:
-            base.check_number("epsilon", epsilon)
+        epsilons = base.check_epsilons(epsilons)
         x, y = base.check_examples(model, x, y)
         model = base.fast(model)
 

@@ -18,8 +18,8 @@ class RandomSign(OneStep):
     """
 
     epsilon: float = 0.25
-    clip: tuple | None = None
     seed: int = 0
+    clip: tuple | None = None
 
     def __post_init__(self):
         base.check_number("epsilon", self.epsilon)
