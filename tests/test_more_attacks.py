@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_attacks import C, D, LogitsAndVjp, affine, assert_same, examples, network
+from test_attacks import (C, D, Largest, LogitsAndVjp, affine, assert_same, examples,
+                          network)
 
 import npgm
-from npgm.attacks import FGSM, PGD, DeepFool, RandomSign, base
+from npgm.attacks import FGSM, PGD, DeepFool, RandomSign, base, deepfool
 from npgm.defences import AdversarialTraining
 from npgm.errors import InputError
 from npgm.losses import cross_entropy, log_odds
@@ -21,8 +22,16 @@ ATTACKS = {
     "deepfool": DeepFool(), "deepfool inf": DeepFool(np.inf)}
 BOUNDED = {name: attack for name, attack in ATTACKS.items()
            if hasattr(attack, "epsilon")}
-EVERY = pytest.mark.parametrize("attack", ATTACKS.values(), ids=list(ATTACKS))
-EVERY_BOUNDED = pytest.mark.parametrize("attack", BOUNDED.values(), ids=list(BOUNDED))
+GUIDED = {name: attack for name, attack in ATTACKS.items() if name != "random sign"}
+UNDRAWN = {name: attack for name, attack in GUIDED.items()
+           if getattr(attack, "seed", None) is None}
+
+
+def each(attacks):
+    return pytest.mark.parametrize("attack", attacks.values(), ids=list(attacks))
+
+
+EVERY, EVERY_BOUNDED, EVERY_GUIDED = each(ATTACKS), each(BOUNDED), each(GUIDED)
 ONE_STEP = pytest.mark.parametrize("attack", [
     FGSM(), FGSM(loss=log_odds), FGSM(clip=(0, 1)), RandomSign(), RandomSign(
         clip=(0.1, 0.9), seed=3)], ids=str)
@@ -60,20 +69,20 @@ def test_any_model_with_logits_and_vjp_will_do(attack):
     np.testing.assert_array_equal(found.status, expected.status)
 
 
-@EVERY
+@each(UNDRAWN)                      # what is drawn belongs to its piece
 def test_pieces_do_not_change_the_result(attack, monkeypatch):
     net, (x, y) = network(), examples(40)
-    if isinstance(attack, (RandomSign, PGD)):
-        return                      # their draws belong to pieces
     whole = attack(net, x, y)
-    monkeypatch.setattr(base.in_pieces, "__defaults__", (7,))
+    monkeypatch.setattr(base, "PIECE", 7)
+    monkeypatch.setattr(deepfool, "DEEPFOOL_PIECE", 7)
     assert_same(attack(net, x, y), whole)
+    largest = Largest(net)
+    attack(largest, x, y)
+    assert largest.shown == 7
 
 
-@EVERY
+@EVERY_GUIDED
 def test_a_zero_gradient_is_told(attack):
-    if isinstance(attack, RandomSign):
-        return                      # it asks for none
     net = affine(np.zeros((D, C)), np.arange(C))
     x, _ = examples(4)
     result = attack(net, x, np.full(4, C - 1))
@@ -89,6 +98,25 @@ def test_what_is_not_finite_is_told(attack):
     result = attack(net, x, y)
     assert set(result.status) == {"not_finite"} and not result.valid.any()
     assert result.success.all()
+    assert np.isfinite(result.x_adv).all()
+
+
+@EVERY_GUIDED
+def test_a_gradient_that_is_not_finite_is_told(attack):
+    """The first example has finite logits and no gradient but NaN."""
+    class Broken(LogitsAndVjp):
+        def vjp(self, x, dz):
+            dx = super().vjp(x, dz)
+            dx[first(x), 2] = np.nan
+            return dx
+
+    def first(seen):
+        return np.abs(seen - x[0]).max(axis=1) <= 0.2
+    net, (x, _) = network(), examples(4)
+    x[0] = 5                            # far from the others
+    result = attack(Broken(net), x, net.logits(x).argmax(axis=1))
+    assert (result.status == "not_finite").tolist() == [True, False, False, False]
+    assert result.valid.tolist() == [False, True, True, True]
     assert np.isfinite(result.x_adv).all()
 
 
@@ -108,7 +136,9 @@ def test_bad_examples_are_refused(attack, x, y):
     lambda: PGD(epsilon=np.inf), lambda: PGD(loss=3), lambda: PGD(seed=0.5),
     lambda: DeepFool(norm=1), lambda: DeepFool(steps=1.5),
     lambda: DeepFool(overshoot=-1), lambda: AdversarialTraining(-0.1),
-    lambda: FGSM().sweep(network(), *examples(3), [0.1, -1])])
+    lambda: FGSM().sweep(network(), *examples(3), [0.1, -1]),
+    lambda: FGSM().sweep(network(), *examples(3), 0.1),
+    lambda: FGSM().sweep(network(), *examples(3), [])])
 def test_bad_hyperparameters_are_refused(make):
     with pytest.raises(InputError, match=" is "):
         make()
@@ -130,6 +160,13 @@ def test_a_sweep_is_the_attack_at_every_epsilon(attack, model):
         np.testing.assert_array_equal(sweep.natural, one.status == "already_wrong")
 
 
+def test_a_sweep_takes_any_iterable():
+    net, (x, y) = network(), examples(20)
+    found = RandomSign().sweep(net, x, y, iter([0.1, 0.4]))
+    expected = RandomSign().sweep(net, x, y, [0.1, 0.4])
+    np.testing.assert_array_equal(found.success, expected.success)
+
+
 # FGSM's options
 
 def test_the_mean_and_flushing_make_the_gradient_vanish_earlier():
@@ -148,12 +185,27 @@ def test_the_mean_and_flushing_make_the_gradient_vanish_earlier():
     assert valid["mean", True] == [True, True, False, False, False]
 
 
+def test_the_mean_is_over_the_call_and_not_over_its_pieces(monkeypatch):
+    net, y = affine(np.eye(2), [0, 0], "float32"), np.zeros(10, int)
+    x = np.zeros((10, 2), "float32")
+    x[:, 0] = 86                        # exp(-86) is normal, a tenth of it is not
+    attack = FGSM(0.1, reduction="mean", flush_subnormals=True)
+    monkeypatch.setattr(base, "PIECE", 1)
+    assert not attack(net, x, y).valid.any()
+    assert not attack.sweep(net, x, y, [0.1]).valid.any()
+    assert attack(net, x[:1], y[:1]).valid.all()
+
+
 def test_flushing_changes_nothing_that_is_normal():
     net, (x, y) = network("float32"), examples(50, "float32")
     assert_same(FGSM(0.1, flush_subnormals=True)(net, x, y), FGSM(0.1)(net, x, y))
 
 
 # RandomSign
+
+def test_the_second_argument_of_random_sign_is_the_seed():
+    assert RandomSign(0.25, 3) == RandomSign(epsilon=0.25, seed=3)
+
 
 def test_random_signs_are_even_and_belong_to_the_seed():
     net, (x, y) = network(), examples(2000)
@@ -243,6 +295,39 @@ def test_deepfool_needs_no_softmax():
     assert not FGSM()(saturated, x, y).valid.all()
     np.testing.assert_allclose(DeepFool()(saturated, x, y).x_adv,
                                DeepFool()(net, x, y).x_adv, rtol=1e-4)
+
+
+@pytest.mark.parametrize("norm", [2, np.inf])
+@pytest.mark.parametrize("scale", 2.0 ** np.array([-90, -40, 40, 90]))
+def test_deepfool_does_not_see_the_scale_of_the_logits(norm, scale):
+    """The boundaries stay where they are, even if the squares of float32
+    gradients would over- or underflow."""
+    (x, _), net = examples(40, "float32"), network("float32")
+    y = net.logits(x).argmax(axis=1)
+    found = DeepFool(norm)(network("float32", lead=scale), x, y)
+    assert set(found.status) == {"fooled"}
+    np.testing.assert_allclose(found.x_adv, DeepFool(norm)(net, x, y).x_adv, rtol=1e-5)
+
+
+@pytest.mark.parametrize("norm", [2, np.inf])
+def test_deepfool_leaves_an_exact_tie(norm):
+    net, x = affine(np.eye(2), [0, 0], "float32"), np.full((1, 2), 0.5, "float32")
+    result = DeepFool(norm)(net, x, np.array([0]))
+    assert result.status.tolist() == ["fooled"]
+    assert np.abs(result.x_adv - x).max() < 1e-5
+
+
+@pytest.mark.parametrize("attack", [
+    DeepFool(), DeepFool(np.inf), PGD(0.5, steps=20, step_size=0.1, loss=log_odds)],
+    ids=str)
+def test_where_all_units_are_off_many_steps_hold(attack):
+    """z = (relu(x - 0.4) + 0.2, 0): downhill from x = 0.5 lies the end of the only
+    unit, not the boundary that its gradient promises."""
+    net = MLP((1, 1, 2), np.array([1, -0.4, 1, 0, 0.2, 0]))
+    result = attack(net, np.array([[0.5]]), np.array([0]))
+    assert result.valid.all() and result.status.tolist() == ["held"]
+    assert result.x_adv[0, 0] < 0.41
+    assert net.vjp(result.x_adv, np.array([[-1.0, 1.0]])).tolist() == [[0]]
 
 
 def test_the_mean_perturbation_of_none_is_nan():

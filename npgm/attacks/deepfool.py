@@ -23,7 +23,8 @@ class DeepFool:
     which is exact where the model is affine. norm: p. steps: at most. overshoot:
     the sum of all r is stretched by 1 + overshoot, to cross the boundary. It
     uses logits alone: no softmax, nothing to mask. An example already wrong
-    stays as it is; one is valid if some w_k is finite and not zero.
+    stays as it is; one is valid if some w_k is finite and not zero. It holds if
+    it gets to where the model is constant, as where a layer's units are all off.
     """
 
     norm: float = 2
@@ -66,8 +67,7 @@ class DeepFool:
         for _ in range(self.steps):
             if not going.size:
                 break
-            r, known = self._step(model, x_adv[going], y[going])
-            finite[going] &= np.isfinite(r).all(axis=1)
+            r, known, finite[going] = self._step(model, x_adv[going], y[going])
             valid[going] |= known
             going, r = going[known], r[known]
             total[going] += r
@@ -77,13 +77,17 @@ class DeepFool:
         return base.judge(y, z, model.logits(x_adv), finite, valid, x_adv)
 
     def _step(self, model, x, y):
-        """r (N, D) to the nearest boundary, and whether there is one to go to."""
+        """r (N, D) to the nearest boundary, whether there is one to go to, and
+        whether all it comes from is finite."""
         z, vjp = base.linearize(model, x)
         rows, classes = np.arange(len(y)), z.shape[1]
         J = np.stack([vjp(np.tile(np.eye(classes, dtype=z.dtype)[k], (len(y), 1)))
                       for k in range(classes)], axis=1)         # (N, C, D)
-        w = J - J[rows, y][:, None]
-        f = np.abs(z - z[rows, y][:, None])
+        finite = np.isfinite(z).all(axis=1) & np.isfinite(J).all(axis=(1, 2))
+        w = J.astype("float64")         # float32 has no room for the squares of all
+        w -= w[rows, y][:, None]
+        rounding = np.finfo(z.dtype).eps * np.abs(z).max(axis=1)    # a tie's way out
+        f = np.maximum(np.abs(z - z[rows, y][:, None]), rounding[:, None])
         size = (np.linalg.norm(w, axis=2) if self.norm == 2
                 else np.abs(w).sum(axis=2))                     # ||w_k||_q
         distance = np.where(size > 0, f / size, np.inf)
@@ -91,5 +95,6 @@ class DeepFool:
         nearest = distance.argmin(axis=1)
         shortest, w = distance[rows, nearest], w[rows, nearest]
         unit = (w / size[rows, nearest][:, None] if self.norm == 2 else np.sign(w))
-        known = np.isfinite(shortest)
-        return np.where(known[:, None], shortest[:, None] * unit, 0), known
+        known = finite & np.isfinite(shortest)
+        r = np.where(known[:, None], shortest[:, None] * unit, 0)
+        return r.astype(x.dtype), known, finite

@@ -16,7 +16,9 @@ class PGD:
     project keeps every pixel within epsilon of x, and within clip = (low, high).
 
     seed: where to begin, uniformly within epsilon of x; None begins at x. An
-    example is valid if the gradient of its first step was not exactly zero.
+    example is valid if the gradient of its first step was not exactly zero; where
+    a later one is, it stays, so a network with dead layers can hold against more
+    steps than one.
     """
 
     epsilon: float = 0.25
