@@ -11,16 +11,18 @@ from typing import NamedTuple
 import numpy as np
 
 from npgm.jit import compiled, specialized
-from npgm.simd import VECTOR_BYTES, make_dense_tile, make_sparse_tile
+from npgm.simd import (VECTOR_BYTES, make_dense_tile, make_sparse_tile,
+                       many_registers)
 
 # A block of B, 64 rows of 120 float32, fills the first-level cache (32 KB).
 BLOCK = 64
 
-# 4 rows times 3 vectors of sums, 3 of B and 1 factor fill 16 registers.
-TILE_ROWS, TILE_VECTORS = 4, 3
+# A tile of sums, its vectors of B and 1 factor have to fit the vector registers:
+# AVX-512 brings 32 of them, 16 is what there was before.
+TILE_ROWS, TILE_VECTORS = (8 if many_registers() else 4), 3
 dense_tile = make_dense_tile(TILE_ROWS, TILE_VECTORS)
 
-SPARSE_BELOW = 0.4      # density from which the dense product is faster
+SPARSE_BELOW = 0.5      # density from which the dense product is faster
 
 NONE = np.uint32(0)
 

@@ -51,7 +51,9 @@ class OneStep:
 
         def attack(x, y, first, count=len(x)):
             z, s, finite, valid = self.direction(model, x, y, first, count)
-            logits = (base.logits_on_line(model, x, s) if self.clip is None
+            # The line costs the first layer twice, but pays from two epsilons on.
+            logits = (base.logits_on_line(model, x, s)
+                      if self.clip is None and len(epsilons) > 1
                       else lambda epsilon: model.logits(self.moved(x, s, epsilon)))
             return Sweep(mistakes(z, y),
                          np.array([mistakes(logits(e), y) for e in epsilons]),
