@@ -55,8 +55,7 @@ def as_in_the_paper():
                         late if rate > 0.001 else 1.0)))
     optimizers = [row(optimizer=name, learning_rate=rate, fgs_error=(
         10.0 if name in ("adam", "rmsprop") and rate == 0.01 else 99.0),
-        fgs_error_repaired=99.0, fgs_error_mean_flushed=90.0,
-        valid_fgs_mean_flushed=91.0)
+        fgs_error_repaired=99.0)
         for name in protocol.OPTIMIZERS for rate in (0.001, 0.01)]
     trained = [row(training="plain", learning_rate=0.01, fgs_error=5.0,
                    fgs_error_repaired=99.0, pgd_error_repaired=99.0),
@@ -65,8 +64,10 @@ def as_in_the_paper():
     table2 = [{**row(optimizer=name, natural_error=paper["natural_error"],
                      fgs_error=paper["fgs_error"], fgs_error_repaired=100.0),
                "paper": paper} for name, paper in protocol.TABLE2.items()]
+    reduction = [row(learning_rate=0.001, fgs_error_mean_flushed=90.0,
+                     valid_fgs_mean_flushed=91.0)]
     return {"fig1": fig1, "fig3": fig3, "optimizers": optimizers, "table2": table2,
-            "adversarial-training": trained}
+            "adversarial-training": trained, "reduction": reduction}
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_without_the_repair_the_paper_would_be_right(write):
     ("7", "optimizers", "fgs_error", 60.0, {"optimizer": "rmsprop"}),
     ("8", "adversarial-training", "fgs_error", 1.0, {"training": "adversarial"}),
     ("9", "fig3", "frs_error", 2.0, {}),
-    ("the 90.4", "optimizers", "fgs_error_mean_flushed", 97.0, {}),
+    ("the 90.4", "reduction", "fgs_error_mean_flushed", 97.0, {}),
     ("the cause", "fig1", "fgs_error_repaired", 50.0, {})], ids=str)
 def test_one_other_number_turns_a_verdict(write, name, experiment, quantity, value,
                                           where):

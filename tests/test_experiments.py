@@ -18,7 +18,8 @@ EVERY = pytest.mark.parametrize("experiment", __main__.EXPERIMENTS.values(),
 STEPS = (100, 300)
 KEYS = {"fig1": ["learning_rate", "step"], "fig2": ["learning_rate", "epsilon", "step"],
         "fig3": ["learning_rate", "epsilon", "step"], "table2": ["optimizer"],
-        "optimizers": ["optimizer", "learning_rate"], "pseudocode": ["form"],
+        "optimizers": ["optimizer", "learning_rate"],
+        "reduction": ["learning_rate"], "pseudocode": ["form"],
         "adversarial-training": ["training", "learning_rate"]}
 
 

@@ -50,6 +50,7 @@ npgm.experiments.table2
 npgm.experiments.fig1
 npgm.experiments.fig2
 npgm.experiments.fig3
+npgm.experiments.reduction
 npgm.experiments.optimizer_comparison
 npgm.experiments.adversarial_training
 npgm.experiments.pseudocode

@@ -14,10 +14,11 @@ from npgm.data import MNIST_CHECKSUM, load_dataset
 from npgm.errors import Interrupted, NpgmError, StorageError
 from npgm.experiments import (adversarial_training, claims, fig1, fig2, fig3,
                               optimizer_comparison, protocol, provenance, pseudocode,
-                              report, runs, scheduler, table2, tables)
+                              reduction, report, runs, scheduler, table2, tables)
 
 EXPERIMENTS = {module.NAME: module for module in (
-    table2, fig1, fig2, fig3, optimizer_comparison, adversarial_training, pseudocode)}
+    table2, fig1, fig2, fig3, reduction, optimizer_comparison, adversarial_training,
+    pseudocode)}
 
 
 def main(arguments=None):

@@ -256,10 +256,10 @@ def claim9(fig1, fig3):
 
 @claim("the 90.4", "Adam at 0.001: FGS error 90.4 %. Hypothesis: a mean loss over the "
        "test set, and subnormals flushed to zero, hide that many gradients", "table2",
-       "optimizers")
-def the_904(table2, optimizers):
+       "reduction")
+def the_904(table2, reduction):
     row, = select(table2, optimizer="adam")
-    flushed, = select(optimizers, optimizer="adam", learning_rate=0.001)
+    flushed, = select(reduction, learning_rate=0.001)
     measured = (f"FGS error {text(row, 'fgs_error')}; with the mean and flushing "
                 f"{text(flushed, 'fgs_error_mean_flushed')}, valid "
                 f"{text(flushed, 'valid_fgs_mean_flushed')}")

@@ -12,11 +12,16 @@ FIRST, PGD_FIRST = 1000, 2000       # test images of the attacks of many steps
 
 NATURAL, TRAIN, ACTIVITY = "natural", "train", "activity"
 FGS, FGS_SWEEP, FRS_SWEEP = f"fgs_{EPSILON}", "fgs_sweep", "frs_sweep"
-FGS_FLUSHED = f"fgs_mean_flushed_{EPSILON}"
+FGS_VANISHING = f"fgs_vanishing_{EPSILON}"
 DEEPFOOL, PGD = f"deepfool_{FIRST}", f"pgd_{EPSILON}_{PGD_FIRST}"
 
 # Taken of the last network only; the others at every point of evaluation.
-LAST_ONLY = {DEEPFOOL, PGD, FGS_FLUSHED, ACTIVITY}
+LAST_ONLY = {DEEPFOOL, PGD, FGS_VANISHING, ACTIVITY}
+
+# The options of FGSM that make its gradient vanish earlier.
+VANISHING = {"plain": {}, "flushed": {"flush_subnormals": True},
+             "mean": {"reduction": "mean"},
+             "mean_flushed": {"reduction": "mean", "flush_subnormals": True}}
 
 
 def percent(wrong):
@@ -61,13 +66,17 @@ def _fgs(net, data, epsilons):
     return numbers
 
 
-def fgs_mean_flushed(net, data):
-    """FGSM of the mean loss over the test set, subnormals flushed to zero."""
+def fgs_vanishing(net, data):
+    """FGSM of each image's own loss and of the mean over the test set, with and
+    without subnormals flushed to zero."""
     from npgm.attacks import FGSM
-    attack = FGSM(EPSILON, reduction="mean", flush_subnormals=True)
-    sweep = attack.sweep(net, data.x_test, data.y_test, (EPSILON,))
-    return {"fgs_error_mean_flushed": percent(sweep.success),
-            "valid_fgs_mean_flushed": percent(sweep.valid)}
+    numbers = {}
+    for way, options in VANISHING.items():
+        attack = FGSM(EPSILON, **options)
+        sweep = attack.sweep(net, data.x_test, data.y_test, (EPSILON,))
+        numbers[f"fgs_error_{way}"] = percent(sweep.success)
+        numbers[f"valid_fgs_{way}"] = percent(sweep.valid)
+    return numbers
 
 
 def frs_sweep(net, data):
@@ -113,5 +122,5 @@ def activity(net, data):
 
 
 MEASURES = {NATURAL: natural, TRAIN: train, ACTIVITY: activity, FGS: fgs,
-            FGS_SWEEP: fgs_sweep, FGS_FLUSHED: fgs_mean_flushed,
+            FGS_SWEEP: fgs_sweep, FGS_VANISHING: fgs_vanishing,
             FRS_SWEEP: frs_sweep, DEEPFOOL: deepfool, PGD: pgd}

@@ -1,15 +1,12 @@
 """Five optimizers, each at its recommended learning rate and at ten times it."""
 from npgm.experiments import figures, protocol, results, tables
-from npgm.experiments.measures import (ACTIVITY, DEEPFOOL, FGS, FGS_FLUSHED, NATURAL,
-                                       TRAIN)
+from npgm.experiments.measures import ACTIVITY, DEEPFOOL, FGS, NATURAL, TRAIN
 
 NAME = "optimizers"
-MEASURES = (NATURAL, TRAIN, FGS, FGS_FLUSHED, ACTIVITY, DEEPFOOL)
+MEASURES = (NATURAL, TRAIN, FGS, ACTIVITY, DEEPFOOL)
 QUANTITIES = {
     **{name: (FGS, name) for name in ("fgs_error", "fgs_error_repaired", "valid_fgs")},
     "natural_error": (NATURAL, "natural_error"), "train_error": (TRAIN, "train_error"),
-    **{name: (FGS_FLUSHED, name) for name in ("fgs_error_mean_flushed",
-                                              "valid_fgs_mean_flushed")},
     **{name: (DEEPFOOL, name) for name in ("deepfool_l2", "deepfool_linf")},
     **{name: (ACTIVITY, name) for name in ("active_hidden", "logit_lead")}}
 TIMES = (1, 10)
