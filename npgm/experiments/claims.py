@@ -275,9 +275,9 @@ def the_904(table2, reduction):
 
 
 @claim("the cause", "(not in the paper) at 0.01 the residual p - onehot(y) is rounded "
-       "to zero in float32; written as q - onehot(y) the same attack succeeds", "fig1")
+       "to zero in float32; written as q - onehot(y) the same attack succeeds", "fig2")
 def cause(rows):
-    row = at_rate(rows, 0.01)
+    row = at_rate(rows, 0.01, epsilon=protocol.EPSILON)
     measured = (f"FGS error {text(row, 'fgs_error')}, repaired "
                 f"{text(row, 'fgs_error_repaired')}")
     holds = mean(row, "fgs_error") < 50 and repaired_anyway(row)
