@@ -68,8 +68,8 @@ def as_in_the_paper():
                "paper": paper} for name, paper in protocol.TABLE2.items()]
     reduction = [row(learning_rate=0.001, fgs_error_mean_flushed=90.0,
                      valid_fgs_mean_flushed=91.0)]
-    return {"fig1": fig1, "fig2": fig2, "fig3": fig3, "optimizers": optimizers, "table2": table2,
-            "adversarial-training": trained, "reduction": reduction}
+    return {"fig1": fig1, "fig2": fig2, "fig3": fig3, "optimizers": optimizers,
+            "table2": table2, "adversarial-training": trained, "reduction": reduction}
 
 
 @pytest.fixture
