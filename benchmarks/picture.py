@@ -100,8 +100,8 @@ def lines(ax, rows, prefix, scale=1, log=True):
     chosen = {scale * float(key.removeprefix(prefix)): row["times"]
               for key, row in rows.items() if key.startswith(prefix)}
     for name in next(iter(chosen.values())):
-        ax.plot(chosen, [times[name]["median_ms"] for times in chosen.values()], "o-",
-                ms=3, color=COLORS[name], label=name, lw=1.3)
+        ax.plot(list(chosen), [times[name]["median_ms"] for times in chosen.values()],
+                "o-", ms=3, color=COLORS[name], label=name, lw=1.3)
     if log:
         ax.set_xscale("log")
         ax.set_yscale("log")
