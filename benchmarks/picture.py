@@ -62,7 +62,7 @@ def grouped(ax, rows):
                        color=COLORS[name], label=name,
                        yerr=[[middle - low], [high - middle]],
                        error_kw={"lw": 0.7, "ecolor": "#333333"})
-    ax.set_xticks(range(len(rows)), list(rows))
+    ax.set_xticks(range(len(rows)), list(rows), fontsize=9)
     ax.grid(axis="x", visible=False)
 
 
