@@ -438,3 +438,21 @@ def test_a_killed_worker_is_told_once(data, tmp_path):
     assert process.returncode == 1
     assert stderr.splitlines()[-1].startswith("error: a worker process was killed")
     assert "Traceback" not in stderr and stderr.count("killed") == 1
+
+
+@slow
+def test_all_draws_everything_and_goes_on_where_it_was(data, tmp_path):
+    out = tmp_path / "results"
+    done = run("all", "--data", data, "--out", out, "--steps", 2, "--jobs", 2)
+    assert done.returncode == 0, done.stderr
+    page = (out / "report.html").read_text()
+    for name in command_line.EXPERIMENTS:
+        result = json.loads((out / f"{name}.json").read_text())
+        assert result["rows"] and result["stamp"].startswith("NOT COMPARABLE")
+        assert f'<section id="{name}">' in page
+    assert not (out / "claims.json").exists()       # these numbers decide nothing
+    runs = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/losses.npz")}
+    again = run("all", "--data", data, "--out", out, "--steps", 2, "--jobs", 2)
+    assert again.returncode == 0, again.stderr
+    assert runs == {path: path.stat().st_mtime_ns
+                    for path in out.glob("runs/*/losses.npz")}
