@@ -13,7 +13,6 @@ from npgm.errors import NpgmError
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
            "NUMBA_NUM_THREADS")
-# Those that run in this process come first: they pin it to one core.
 NAMES = ("update", "attack", "growth", "phases", "processes", "start", "table2")
 RESULTS = Path(__file__).parent / "results"
 
@@ -45,7 +44,8 @@ def main():
         return 1
     if not options.quick:
         from benchmarks import picture
-        print(f"drawn: {picture.draw(RESULTS)}")
+        if drawn := picture.draw(RESULTS):
+            print(f"drawn: {drawn}")
     return 0
 
 

@@ -11,13 +11,16 @@ COLORS = {"npgm": "#d62728", "numpy": "#4c78a8", "torch": "#f2a65a",
 
 
 def draw(folder):
-    """folder/speed.png, of those results that are there; returns its path."""
+    """folder/speed.png, of those results that are there; returns its path, or
+    None if none of them has a panel."""
     results = {path.stem: json.loads(path.read_text())
                for path in folder.glob("*.json")}
     panels = [(panel, results[name]["rows"]) for name, panel in (
         ("update", updates), ("phases", phases), ("attack", attacks),
         ("growth", widths), ("growth", batches), ("growth", densities))
         if name in results]
+    if not panels:
+        return None
     figure, axes = figures.new(3, width=13, height=7.5, rows=-(-len(panels) // 3))
     axes = np.ravel(axes)
     for unused in axes[len(panels):]:

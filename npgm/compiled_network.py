@@ -12,7 +12,6 @@ from npgm.kernels import (SparseRows, cross_entropy, dense_product, multiply, pr
                           relu, relu_backward, sum_rows, transpose, transpose_dense)
 from npgm.network import aligned_zeros, layer_views
 
-
 KEPT = 3        # numbers of examples for which memory is kept
 
 

@@ -61,6 +61,11 @@ def test_a_candidate_that_computes_something_else_is_told(data):
         update.check_agreement(candidates, 1000, 1e-4)
 
 
+def test_no_picture_of_nothing(tmp_path):
+    assert picture.draw(tmp_path) is None
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_picture_is_drawn_from_the_committed_results(tmp_path):
     for path in RESULTS.glob("*.json"):
         shutil.copy(path, tmp_path)

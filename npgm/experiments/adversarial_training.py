@@ -1,13 +1,11 @@
 """Adversarial training at 0.001 against plain Adam at 0.01: the paper's discussion."""
 from npgm.experiments import figures, protocol, results, tables
-from npgm.experiments.measures import FGS, NATURAL, PGD
+from npgm.experiments.measures import FGS, FGS_NAMES, NATURAL, PGD, named
 
 NAME = "adversarial-training"
 MEASURES = (NATURAL, FGS, PGD)
-QUANTITIES = {
-    "natural_error": (NATURAL, "natural_error"),
-    **{name: (FGS, name) for name in ("fgs_error", "fgs_error_repaired", "valid_fgs")},
-    **{name: (PGD, name) for name in ("pgd_error", "pgd_error_repaired")}}
+QUANTITIES = {**named(NATURAL, "natural_error"), **named(FGS, *FGS_NAMES),
+              **named(PGD, "pgd_error", "pgd_error_repaired")}
 DEFENCE = {"name": "adversarial_training", "epsilon": protocol.EPSILON}
 TRAININGS = (("plain", protocol.MASKED_RATE, None),
              ("plain", protocol.RECOMMENDED_RATE, None),

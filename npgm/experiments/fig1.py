@@ -1,13 +1,10 @@
 """Fig. 1: Adam's learning rate, and what it does to natural and FGS errors."""
 from npgm.experiments import figures, protocol, results, tables
-from npgm.experiments.measures import FGS, NATURAL
+from npgm.experiments.measures import FGS, FGS_NAMES, NATURAL, named
 
 NAME = "fig1"
 MEASURES = (NATURAL, FGS)
-QUANTITIES = {"natural_error": (NATURAL, "natural_error"),
-              "fgs_error": (FGS, "fgs_error"),
-              "fgs_error_repaired": (FGS, "fgs_error_repaired"),
-              "valid_fgs": (FGS, "valid_fgs")}
+QUANTITIES = {**named(NATURAL, "natural_error"), **named(FGS, *FGS_NAMES)}
 
 COLUMNS = [
     ("learning rate", lambda row: f"{row['learning_rate']:g}"),

@@ -1,6 +1,6 @@
 """Fig. 3: training images moved by random signs (FRS images)."""
 from npgm.experiments import fig1, fig2, figures, protocol, results, tables
-from npgm.experiments.measures import FRS_SWEEP, NATURAL, TRAIN, at
+from npgm.experiments.measures import FRS_SWEEP, NATURAL, TRAIN, at, named
 
 NAME = "fig3"
 MEASURES = (FRS_SWEEP, NATURAL, TRAIN)
@@ -28,8 +28,8 @@ def rows(wanted, records):
     protocol's epsilon, two rates at every epsilon."""
     groups = results.group(wanted, records, results.learning_rate)
     return [results.row(pairs, {"frs_error": (FRS_SWEEP, at("frs_error", epsilon)),
-                                "train_error": (TRAIN, "train_error"),
-                                "natural_error": (NATURAL, "natural_error")}, step,
+                                **named(TRAIN, "train_error"),
+                                **named(NATURAL, "natural_error")}, step,
                         learning_rate=rate, epsilon=epsilon)
             for rate, pairs in groups.items()
             for epsilon in (protocol.EPSILONS if rate in fig2.RATES

@@ -15,6 +15,8 @@ FGS, FGS_SWEEP, FRS_SWEEP = f"fgs_{EPSILON}", "fgs_sweep", "frs_sweep"
 FGS_VANISHING = f"fgs_vanishing_{EPSILON}"
 DEEPFOOL, PGD = f"deepfool_{FIRST}", f"pgd_{EPSILON}_{PGD_FIRST}"
 
+FGS_NAMES = ("fgs_error", "fgs_error_repaired", "valid_fgs")
+
 # Taken of the last network only; the others at every point of evaluation.
 LAST_ONLY = {DEEPFOOL, PGD, FGS_VANISHING, ACTIVITY}
 
@@ -22,6 +24,11 @@ LAST_ONLY = {DEEPFOOL, PGD, FGS_VANISHING, ACTIVITY}
 VANISHING = {"plain": {}, "flushed": {"flush_subnormals": True},
              "mean": {"reduction": "mean"},
              "mean_flushed": {"reduction": "mean", "flush_subnormals": True}}
+
+
+def named(measure, *names):
+    """Quantities that are called in the results as in the measure."""
+    return {name: (measure, name) for name in names}
 
 
 def percent(wrong):

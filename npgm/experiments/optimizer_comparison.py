@@ -1,14 +1,14 @@
 """Five optimizers, each at its recommended learning rate and at ten times it."""
 from npgm.experiments import figures, protocol, results, tables
-from npgm.experiments.measures import ACTIVITY, DEEPFOOL, FGS, NATURAL, TRAIN
+from npgm.experiments.measures import (ACTIVITY, DEEPFOOL, FGS, FGS_NAMES, NATURAL,
+                                       TRAIN, named)
 
 NAME = "optimizers"
 MEASURES = (NATURAL, TRAIN, FGS, ACTIVITY, DEEPFOOL)
-QUANTITIES = {
-    **{name: (FGS, name) for name in ("fgs_error", "fgs_error_repaired", "valid_fgs")},
-    "natural_error": (NATURAL, "natural_error"), "train_error": (TRAIN, "train_error"),
-    **{name: (DEEPFOOL, name) for name in ("deepfool_l2", "deepfool_linf")},
-    **{name: (ACTIVITY, name) for name in ("active_hidden", "logit_lead")}}
+QUANTITIES = {**named(NATURAL, "natural_error"), **named(TRAIN, "train_error"),
+              **named(FGS, *FGS_NAMES),
+              **named(DEEPFOOL, "deepfool_l2", "deepfool_linf"),
+              **named(ACTIVITY, "active_hidden", "logit_lead")}
 TIMES = (1, 10)
 
 COLUMNS = [

@@ -4,13 +4,11 @@ import dataclasses
 import numpy as np
 
 from npgm.experiments import figures, protocol, results, tables
-from npgm.experiments.measures import FGS, NATURAL
+from npgm.experiments.measures import FGS, FGS_NAMES, NATURAL, named
 
 NAME = "pseudocode"
 MEASURES = (NATURAL, FGS)
-QUANTITIES = {
-    "natural_error": (NATURAL, "natural_error"),
-    **{name: (FGS, name) for name in ("fgs_error", "fgs_error_repaired", "valid_fgs")}}
+QUANTITIES = {**named(NATURAL, "natural_error"), **named(FGS, *FGS_NAMES)}
 FORMS = ("algorithm1", "epsilon_hat", "printed", "printed_once")
 WATCHED = 60            # updates
 FROZEN = 1e-6           # largest step below which a network no longer learns

@@ -1,12 +1,12 @@
 """The 90.4: does a mean loss over the test set, with subnormals flushed to zero,
 explain the paper's FGS error of Adam?"""
 from npgm.experiments import fig2, figures, protocol, results, tables
-from npgm.experiments.measures import FGS_VANISHING, VANISHING
+from npgm.experiments.measures import FGS_VANISHING, VANISHING, named
 
 NAME = "reduction"
 MEASURES = (FGS_VANISHING,)
-QUANTITIES = {f"{quantity}_{way}": (FGS_VANISHING, f"{quantity}_{way}")
-              for quantity in ("fgs_error", "valid_fgs") for way in VANISHING}
+QUANTITIES = named(FGS_VANISHING, *(f"{quantity}_{way}" for quantity in (
+    "fgs_error", "valid_fgs") for way in VANISHING))
 WORDS = {"plain": "each image's own loss", "flushed": "subnormals flushed",
          "mean": "mean loss", "mean_flushed": "mean loss, subnormals flushed"}
 

@@ -1,13 +1,11 @@
 """Table II: four optimizers, natural images and FGS images at epsilon 0.25."""
 from npgm.data import MNIST_CHECKSUM
 from npgm.experiments import figures, protocol, results, tables
-from npgm.experiments.measures import FGS, NATURAL
+from npgm.experiments.measures import FGS, FGS_NAMES, NATURAL, named
 
 NAME = "table2"
 MEASURES = (NATURAL, FGS)
-QUANTITIES = {
-    "natural_error": (NATURAL, "natural_error"),
-    **{name: (FGS, name) for name in ("fgs_error", "fgs_error_repaired", "valid_fgs")}}
+QUANTITIES = {**named(NATURAL, "natural_error"), **named(FGS, *FGS_NAMES)}
 
 COLUMNS = [
     ("optimizer", lambda row: row["optimizer"]),
