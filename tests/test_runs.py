@@ -44,7 +44,8 @@ def make_run(data_folder):
 def complete(out, wanted, measured, data_folder):
     """scheduler.complete within this process, one run after the other."""
     with futures.ThreadPoolExecutor(1) as executor:
-        scheduler.complete(out, wanted, measured, data_folder, executor=executor)
+        scheduler.complete(out, [(run, measured) for run in wanted], data_folder,
+                           executor=executor)
 
 
 def record_of(out, run):
@@ -317,7 +318,7 @@ def test_a_failing_run_does_not_stop_the_others(make_run, data_folder, tmp_path,
     with pytest.raises(NpgmError, match="1 of 2 runs failed"):
         complete(tmp_path, [failing, fine], ("natural",), data_folder)
     assert record_of(tmp_path, fine)["status"] == "done"
-    assert "sgd, seed 0, failed: batch_size is 10000" in capsys.readouterr().err
+    assert "sgd 0.01 seed 0, failed: batch_size is 10000" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("measured", [(NATURAL,), (FGS,), BOTH, ()], ids=str)
@@ -349,7 +350,8 @@ def test_one_process_or_two_give_the_same_bits(make_run, data_folder, tmp_path):
     wanted = [make_run(protocol.OPTIMIZERS[name], name, seed=seed)
               for name in protocol.OPTIMIZERS for seed in (0, 1)]
     for jobs in (1, 2):
-        scheduler.complete(tmp_path / str(jobs), wanted, BOTH, data_folder, jobs)
+        scheduler.complete(tmp_path / str(jobs), [(run, BOTH) for run in wanted],
+                           data_folder, jobs)
     assert_same_results(tmp_path / "1", tmp_path / "2")
     rows = [table2.rows(wanted[:4], runs.records_of(tmp_path / jobs, wanted[:4]))
             for jobs in "12"]

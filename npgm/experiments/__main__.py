@@ -89,8 +89,8 @@ def run_experiment(experiment, options):
     wanted = experiment.wanted(options.steps, options.seeds, checksum)
     if options.fresh:
         runs.forget(options.out, wanted)
-    scheduler.complete(options.out, wanted, experiment.MEASURES, options.data,
-                       options.jobs)
+    scheduler.complete(options.out, [(run, experiment.MEASURES) for run in wanted],
+                       options.data, options.jobs)
     records = runs.records_of(options.out, wanted)
     _warn_of_other_sources(records)
     rows = experiment.rows(wanted, records)
@@ -128,6 +128,13 @@ def run_all(options):
             runs.forget(options.out, experiment.wanted(options.steps, options.seeds,
                                                        checksum))
         options.fresh = False
+    try:            # all runs at once: one bar says what is left, no core waits
+        scheduler.complete(options.out, _all_needs(options, checksum), options.data,
+                           options.jobs)
+    except (Interrupted, StorageError):
+        raise
+    except NpgmError:
+        pass        # the experiments that miss a run say so
     for name, experiment in EXPERIMENTS.items():
         print(f"\n{name}", flush=True)
         try:
@@ -142,6 +149,18 @@ def run_all(options):
                         "the same command again")
     rows = [] if stamp(options, checksum) else claims.main(options)
     print(f"written: {report.write(options.out, list(EXPERIMENTS), rows)}")
+
+
+def _all_needs(options, checksum):
+    """(run, measures) for each run that any experiment wants. Those with a defence
+    take longest and come first, so that all processes end together."""
+    needs = {}
+    for experiment in EXPERIMENTS.values():
+        for run in experiment.wanted(options.steps, options.seeds, checksum):
+            _, measures = needs.setdefault(run.hash, (run, {}))
+            measures.update(dict.fromkeys(experiment.MEASURES))
+    return sorted(((run, tuple(measures)) for run, measures in needs.values()),
+                  key=lambda need: need[0].defence is None)
 
 
 def _settings_line(options):

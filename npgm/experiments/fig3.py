@@ -16,11 +16,7 @@ COLUMNS = [
 ]
 
 
-def wanted(steps, seeds, data_checksum):
-    """The runs of fig1 with seed 0, and of fig2 with all seeds."""
-    return [results.run("adam", steps, seed, data_checksum, rate)
-            for seed in range(seeds)
-            for rate in (fig2.RATES if seed else protocol.RATES)]
+wanted = fig1.wanted          # the same runs
 
 
 def rows(wanted, records):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from npgm import storage
 from npgm.experiments import claims
+from npgm.experiments.runs import Run
 
 TITLES = {
     "table2": "Table II: four optimizers",
@@ -72,12 +73,7 @@ def _experiment(out, name):
 
 def _run(stored):
     c = stored["configuration"]
-    rate = c["hyperparameters"].get("learning_rate")
-    words = [c["optimizer"], f"{rate:g}", f"seed {c['seed']}",
-             f"{c['steps']:,} updates"]
-    if c.get("defence"):
-        words.append(c["defence"]["name"].replace("_", " "))
-    return html.escape(", ".join(words))
+    return html.escape(f"{Run(**c)}, {c['steps']:,} updates")
 
 
 def _table(markdown):

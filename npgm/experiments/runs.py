@@ -50,6 +50,12 @@ class Run:
     def of(cls, name, optimizer, **settings):
         return cls(name, asdict(optimizer), **settings)
 
+    def __str__(self):
+        """ "adam 0.01 seed 2" """
+        defended = [self.defence["name"]] if self.defence else []
+        return " ".join([self.optimizer, f"{self.hyperparameters['learning_rate']:g}",
+                         *defended, f"seed {self.seed}"])
+
     @property
     def configuration(self):
         """As it is stored. A defence is part of it only if there is one."""

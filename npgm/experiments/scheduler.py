@@ -14,15 +14,16 @@ from npgm.experiments import provenance, runs
 SHOWN = {"natural_error": "natural", "fgs_error": "FGS"}      # beside the bar
 
 
-def complete(out, wanted, measures, data_folder=None, jobs=1, executor=None):
-    """Bring every wanted run to its end, measured; finished ones cost nothing.
+def complete(out, needs, data_folder=None, jobs=1, executor=None):
+    """Bring every run to its end, measured; finished ones cost nothing.
 
-    One process a run, one thread a process. Whatever jobs is, the results are
-    the same bits. A run that fails does not stop the others; in the end it is
-    told on stderr and NpgmError is raised. Ctrl-C saves every run where it is and
-    raises Interrupted. executor: any concurrent.futures.Executor that sees the
-    same files, instead of local processes; on Ctrl-C it drops what it has not
-    begun, and what it has begun it finishes.
+    needs: (run, measures) pairs. One process a run, one thread a process. Whatever
+    jobs is, the results are the same bits. A run that fails does not stop the
+    others; in the end it is told on stderr and NpgmError is raised. Ctrl-C saves
+    every run where it is and raises Interrupted. executor: any
+    concurrent.futures.Executor that sees the same files, instead of local
+    processes; on Ctrl-C it drops what it has not begun, and what it has begun it
+    finishes.
     """
     # Held back while workers start, who inherit that: Ctrl-C is this process's.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -32,12 +33,12 @@ def complete(out, wanted, measures, data_folder=None, jobs=1, executor=None):
         if executor is None:
             provenance.one_thread_each()
             executor = stack.enter_context(futures.ProcessPoolExecutor(
-                min(jobs, len(wanted)), multiprocessing.get_context("spawn"),
+                min(jobs, len(needs)), multiprocessing.get_context("spawn"),
                 runs.prepare_worker))
         stack.enter_context(_termination_as_interrupt())
-        bar = stack.enter_context(_Bar(out, wanted))
+        bar = stack.enter_context(_Bar(out, [run for run, _ in needs]))
         tasks = {executor.submit(runs.work, out, run, measures, data_folder): run
-                 for run in wanted}
+                 for run, measures in needs}
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             waiting = set(tasks)
@@ -62,7 +63,7 @@ def _raise_failures(tasks):
     for run, error in failures:
         message = (str(error) if isinstance(error, NpgmError)
                    else f"{type(error).__name__}: {error}")
-        print(f"{run.optimizer}, seed {run.seed}, failed: {message}", file=sys.stderr)
+        print(f"{run}, failed: {message}", file=sys.stderr)
     if failures:
         raise NpgmError(f"{len(failures)} of {len(tasks)} runs failed, the others are "
                         "kept: mend what is named above, then go on with the same "
@@ -116,7 +117,7 @@ class _Bar:
             errors = [f"{word} {progress[name]:.1f}" for name, word in SHOWN.items()
                       if isinstance(progress.get(name), float)]
             if errors and progress["step"] < run.steps:
-                newest.append(f"{run.optimizer} {run.seed}: " + ", ".join(errors))
+                newest.append(f"{run}: " + ", ".join(errors))
         if newest:
             self.bar.set_postfix_str("; ".join(newest) + " %", refresh=False)
         self.bar.update(steps - self.bar.n)
