@@ -121,8 +121,8 @@ def test_lines_are_the_protocols_and_the_last():
 def test_printed_adam_freezes_then_overflows():
     """Its steps fall below 1e-6 within some updates, and v overflows near 22."""
     printed, meant = pseudocode.watch("printed"), pseudocode.watch("epsilon_hat")
-    assert 1 < printed["frozen_at"] < 10 < printed["survived"] < 30
-    assert meant["frozen_at"] is None and meant["survived"] is None
+    assert 1 < printed["frozen_at"] < 10 < printed["overflows_at"] < 30
+    assert meant["frozen_at"] is None and meant["overflows_at"] is None
     assert min(meant["largest_step"]) > 1e-4
     assert None in printed["largest_v"]
 

@@ -1,6 +1,6 @@
 """Adversarial training at 0.001 against plain Adam at 0.01: the paper's discussion."""
 from npgm.experiments import figures, protocol, results, tables
-from npgm.experiments.measures import FGS, FGS_NAMES, NATURAL, PGD, named
+from npgm.experiments.measures import FGS, FGS_NAMES, NATURAL, PGD, PGD_FIRST, named
 
 NAME = "adversarial-training"
 MEASURES = (NATURAL, FGS, PGD)
@@ -31,8 +31,14 @@ def wanted(steps, seeds, data_checksum):
 def rows(wanted, records):
     groups = results.group(wanted, records, lambda r: (
         "adversarial" if r.defence else "plain", r.hyperparameters["learning_rate"]))
-    return [results.row(pairs, QUANTITIES, training=training, learning_rate=rate)
+    return [{**results.row(pairs, QUANTITIES, training=training, learning_rate=rate),
+             "paper": results.paper(pairs, _paper(training, rate))}
             for (training, rate), pairs in groups.items()]
+
+
+def _paper(training, rate):
+    compared = training == "adversarial" or rate == protocol.MASKED_RATE
+    return {"fgs_error": protocol.DISCUSSION[training]} if compared else {}
 
 
 def csv(rows):
@@ -40,16 +46,16 @@ def csv(rows):
 
 
 def draw(result):
-    figure, ax = figures.new(1, width=9, height=4.6)
+    figure, ax = figures.new(1, width=8.6, height=4.8)
     figures.bars(ax, result["rows"], [
         ("natural_error", "natural", figures.NATURAL),
-        ("fgs_error", "FGS", figures.ATTACKED),
-        ("fgs_error_repaired", "FGS, repaired", figures.REPAIRED),
-        ("pgd_error", "PGD, 40 steps", "#9ecae1"),
-        ("pgd_error_repaired", "PGD, repaired", "#f4a6a6")],
+        ("fgs_error", "FGS, as attacked", figures.ATTACKED),
+        ("fgs_error_repaired", "FGS, residual repaired", figures.REPAIRED),
+        ("pgd_error", f"PGD, first {PGD_FIRST:,} images", "#9ecae1"),
+        ("pgd_error_repaired", "PGD, residual repaired", "#f4a6a6")],
         lambda row: f"{row['training']} training,\nAdam {row['learning_rate']:g}")
     ax.set_ylim(0, 109)
     ax.set_ylabel("test error (%), epsilon 0.25")
-    figures.legend_below(figure, ax)
+    figures.legend_below(figure, ax, columns=3)
     figures.stamp(figure, result["stamp"])
     return figure

@@ -1,10 +1,12 @@
 """Fig. 1: Adam's learning rate, and what it does to natural and FGS errors."""
 from npgm.experiments import figures, protocol, results, tables
-from npgm.experiments.measures import FGS, FGS_NAMES, NATURAL, named
+from npgm.experiments.measures import (FGS, FGS_NAMES, NATURAL, RESIDUAL,
+                                       RESIDUAL_NAMES, named)
 
 NAME = "fig1"
-MEASURES = (NATURAL, FGS)
-QUANTITIES = {**named(NATURAL, "natural_error"), **named(FGS, *FGS_NAMES)}
+MEASURES = (NATURAL, FGS, RESIDUAL)
+QUANTITIES = {**named(NATURAL, "natural_error"), **named(FGS, *FGS_NAMES),
+              **named(RESIDUAL, *RESIDUAL_NAMES)}
 
 COLUMNS = [
     ("learning rate", lambda row: f"{row['learning_rate']:g}"),
@@ -13,6 +15,8 @@ COLUMNS = [
     ("FGS error", lambda row: tables.percent(row["fgs_error"], 1)),
     ("FGS error, repaired", lambda row: tables.percent(row["fgs_error_repaired"], 1)),
     ("valid FGS images", lambda row: tables.percent(row["valid_fgs"], 1)),
+    ("valid, repaired", lambda row: tables.percent(row["valid_fgs_repaired"], 1)),
+    ("residual all zero", lambda row: tables.percent(row["residual_zero"], 1)),
 ]
 
 
@@ -50,33 +54,43 @@ def draw(result):
     """Four panels against the learning rate, a line for each number of updates;
     the paper's are the first two. Shades span the seeds."""
     rows = result["rows"]
-    figure, axes = figures.new(2, height=8, rows=2)
-    panels = [("natural_error", "(a) natural test images", "test error (%)"),
-              ("fgs_error", "(b) FGS test images, epsilon 0.25", "test error (%)"),
-              ("valid_fgs", "images with a gradient (valid FGS images)",
-               "share of test images (%)"),
-              ("fgs_error_repaired", "FGS test images, epsilon 0.25, repaired residual",
-               "test error (%)")]
-    for ax, (quantity, title, label) in zip(axes.flat, panels):
+    figure, axes = figures.new(2, width=8.6, height=7.6, rows=2, sharex=True)
+    (natural, fgs), (valid, repaired) = axes
+    for ax, quantity, title in (
+            (natural, "natural_error", "(a) natural test images"),
+            (fgs, "fgs_error", "(b) FGS test images"),
+            (repaired, "fgs_error_repaired", "FGS, residual repaired"),
+            (valid, "valid_fgs", "valid FGS images\n(dashed: residual repaired)")):
         against_rate(ax, rows, quantity)
         ax.set_title(title)
-        ax.set_ylabel(label)
-        if quantity == "natural_error":
-            ax.set_yscale("log")
-        else:
-            ax.set_ylim(-3, 103)
-    figures.legend_below(figure, axes.flat[0])
+    against_rate(valid, rows, "valid_fgs_repaired", style="--")
+    for ax in (natural, fgs, repaired):
+        ax.set_ylabel("test error (%)")
+        figures.log_percent(ax)
+    for ax in (fgs, repaired):
+        ax.set_ylim(4, 110)
+    valid.set_ylabel("share of test images (%)")
+    valid.set_ylim(-3, 103)
+    if not result["stamp"]:
+        for ax, quantity in ((natural, "natural_error"), (fgs, "fgs_error"),
+                             (valid, "valid_fgs")):
+            for (low, high), value in protocol.FIG1[quantity].items():
+                ax.plot((low, high), (value, value), color=figures.PAPER, lw=4,
+                        alpha=0.6, solid_capstyle="butt", zorder=1,
+                        label="what the paper says")
+    for ax in axes[1]:
+        ax.set_xlabel("Adam's learning rate")
+    figures.legend_below(figure, natural, columns=3)
     figures.stamp(figure, result["stamp"])
     return figure
 
 
-def against_rate(ax, rows, quantity):
+def against_rate(ax, rows, quantity, style="-"):
     """A line for each of the protocol's numbers of updates."""
     steps = results.lines(rows)
     for step, color in zip(steps, figures.shades("viridis_r", len(steps))):
         chosen = sorted(results.select(rows, step=step),
                         key=lambda row: row["learning_rate"])
         figures.line(ax, [row["learning_rate"] for row in chosen],
-                     results.means(chosen, quantity), color, f"{step:,} updates")
-    ax.set_xscale("log")
-    ax.set_xlabel("Adam's learning rate")
+                     results.means(chosen, quantity), color, f"{step:,} updates", style)
+    figures.log_rate(ax)

@@ -40,9 +40,9 @@ def csv(rows):
 
 def draw(result):
     """The paper's figure on the left, the repaired attack on the right."""
-    figure, axes = figures.new(2, height=4.8, sharey=True)
+    figure, axes = figures.new(2, width=8.6, height=4.8, sharey=True)
     for ax, quantity, title in zip(axes, QUANTITIES, (
-            "FGSM, float32 softmax minus one-hot", "FGSM, repaired residual")):
+            "as attacked (the paper's figure)", "same attack, residual repaired")):
         over_training(ax, result["rows"], quantity)
         ax.set_title(title)
         ax.set_ylim(-3, 103)

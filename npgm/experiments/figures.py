@@ -25,18 +25,38 @@ def shades(colormap, count):
             for k in range(count)]
 
 
-def line(ax, x, values, color, label):
+def line(ax, x, values, color, label, style="-"):
     """Means with markers, and a shade from the lowest to the highest seed.
     values: (means, lows, highs)."""
     middle, low, high = values
-    ax.plot(x, middle, "o-", ms=3, lw=1.5, color=color, label=label)
+    ax.plot(x, middle, f"o{style}", ms=3, lw=1.5, color=color, label=label)
     ax.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
+
+
+def log_percent(ax):
+    """A logarithmic y axis of percents, its ticks in plain numbers."""
+    ax.set_yscale("log")
+    plain_ticks(ax.yaxis, (1, 2, 5))
+
+
+def log_rate(ax):
+    """A logarithmic x axis of learning rates, in plain numbers too."""
+    ax.set_xscale("log")
+    plain_ticks(ax.xaxis, (1, 3))
+
+
+def plain_ticks(axis, digits):
+    """Ticks of a logarithmic axis at those digits, written out."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+    axis.set_major_locator(LogLocator(subs=digits))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def bars(ax, rows, series, name):
     """Groups of bars, a group a row and a bar a (quantity, label, color): means,
     a dot a seed, and a line where the paper has a number."""
-    width = 0.8 / len(series)
+    width, paper = 0.8 / len(series), "paper"
     for s, (quantity, label, color) in enumerate(series):
         for i, row in enumerate(rows):
             x = i - 0.4 + (s + 0.5) * width
@@ -49,7 +69,8 @@ def bars(ax, rows, series, name):
                         mec="#222222", mew=0.8)
             if row.get("paper", {}).get(quantity) is not None:
                 ax.plot([x - width / 2, x + width / 2], [row["paper"][quantity]] * 2,
-                        color=PAPER, lw=2, label="paper" if i == s == 0 else None)
+                        color=PAPER, lw=2, label=paper)
+                paper = None            # one entry in the legend
     ax.set_xticks(range(len(rows)), [name(row) for row in rows])
     ax.grid(axis="x", visible=False)
 

@@ -13,9 +13,12 @@ FIRST, PGD_FIRST = 1000, 2000       # test images of the attacks of many steps
 NATURAL, TRAIN, ACTIVITY = "natural", "train", "activity"
 FGS, FGS_SWEEP, FRS_SWEEP = f"fgs_{EPSILON}", "fgs_sweep", "frs_sweep"
 FGS_VANISHING = f"fgs_vanishing_{EPSILON}"
+RESIDUAL = "residual"
 DEEPFOOL, PGD = f"deepfool_{FIRST}", f"pgd_{EPSILON}_{PGD_FIRST}"
 
 FGS_NAMES = ("fgs_error", "fgs_error_repaired", "valid_fgs")
+RESIDUAL_NAMES = ("residual_zero", "residual_zero_train", "label_residual_zero",
+                  "valid_fgs_repaired")
 
 # Taken of the last network only; the others at every point of evaluation.
 LAST_ONLY = {DEEPFOOL, PGD, FGS_VANISHING, ACTIVITY}
@@ -86,6 +89,26 @@ def fgs_vanishing(net, data):
     return numbers
 
 
+def residual(net, data):
+    """What float32 leaves of p - onehot(y): the share of images of which every entry
+    is 0, among test and training images, and of test images of which the label's is;
+    and the share with a gradient once it is repaired."""
+    from npgm.attacks import FGSM
+    from npgm.losses import log_odds
+    zero, label_zero = _zeros(net, data.x_test, data.y_test)
+    repaired = FGSM(loss=log_odds).sweep(net, data.x_test, data.y_test, (EPSILON,))
+    return {"residual_zero": zero, "label_residual_zero": label_zero,
+            "residual_zero_train": _zeros(net, data.x_train, data.y_train)[0],
+            "valid_fgs_repaired": percent(repaired.valid)}
+
+
+def _zeros(net, x, y):
+    from npgm.losses import cross_entropy
+    z = np.concatenate([net.logits(x[s:s + 1000]) for s in range(0, len(x), 1000)])
+    _, dz = cross_entropy(z, y)
+    return percent(~dz.any(axis=1)), percent(dz[np.arange(len(y)), y] == 0)
+
+
 def frs_sweep(net, data):
     """FRSM on all training images, for every epsilon."""
     from npgm.attacks import RandomSign
@@ -130,4 +153,4 @@ def activity(net, data):
 
 MEASURES = {NATURAL: natural, TRAIN: train, ACTIVITY: activity, FGS: fgs,
             FGS_SWEEP: fgs_sweep, FGS_VANISHING: fgs_vanishing,
-            FRS_SWEEP: frs_sweep, DEEPFOOL: deepfool, PGD: pgd}
+            RESIDUAL: residual, FRS_SWEEP: frs_sweep, DEEPFOOL: deepfool, PGD: pgd}

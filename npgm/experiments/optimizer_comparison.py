@@ -10,6 +10,7 @@ QUANTITIES = {**named(NATURAL, "natural_error"), **named(TRAIN, "train_error"),
               **named(DEEPFOOL, "deepfool_l2", "deepfool_linf"),
               **named(ACTIVITY, "active_hidden", "logit_lead")}
 TIMES = (1, 10)
+ROUNDED = {16.6: "p_y rounds to 1", 104: "every residual rounds to 0"}  # `losses`
 
 COLUMNS = [
     ("optimizer", lambda row: row["optimizer"]),
@@ -44,19 +45,31 @@ def csv(rows):
 
 
 def draw(result):
-    """FGS errors of each optimizer: recommended rate left, ten times it right."""
-    figure, axes = figures.new(2, width=12, height=4.8, sharey=True)
-    for ax, recommended, title in zip(axes, (True, False), (
-            "recommended learning rate", "ten times the recommended learning rate")):
-        figures.bars(ax, results.select(result["rows"], recommended=recommended), [
-            ("fgs_error", "FGS, float32 softmax minus one-hot", figures.ATTACKED),
-            ("fgs_error_repaired", "FGS, repaired residual", figures.REPAIRED),
+    """FGS errors of each optimizer: recommended rate left, ten times it right; below
+    them how far the right logit leads, and the leads at which float32 rounds the
+    residual."""
+    figure, axes = figures.new(2, width=8.6, height=7, rows=2, sharey="row",
+                               gridspec_kw={"height_ratios": [1.6, 1]})
+
+    def name(row):
+        return f"{row['optimizer']}\n{row['learning_rate']:g}"
+    for (errors, leads), recommended, title in zip(axes.T, (True, False), (
+            "recommended learning rate", "ten times it")):
+        chosen = results.select(result["rows"], recommended=recommended)
+        figures.bars(errors, chosen, [
+            ("fgs_error", "FGS, as attacked", figures.ATTACKED),
+            ("fgs_error_repaired", "FGS, residual repaired", figures.REPAIRED),
             ("valid_fgs", "valid FGS images", figures.VALID),
-            ("natural_error", "natural", figures.NATURAL)],
-            lambda row: f"{row['optimizer']}\n{row['learning_rate']:g}")
-        ax.set_title(title)
-        ax.set_ylim(0, 109)
-    axes[0].set_ylabel("test error, or share of images (%)")
-    figures.legend_below(figure, axes[0])
+            ("natural_error", "natural", figures.NATURAL)], name)
+        figures.bars(leads, chosen, [("logit_lead", None, figures.NATURAL)], name)
+        for lead, text in ROUNDED.items():
+            leads.axhline(lead, color=figures.PAPER, lw=1, ls="--")
+            leads.text(-0.4, 1.08 * lead, text, fontsize=8)
+        errors.set_title(title)
+        errors.set_ylim(0, 109)
+        leads.set_yscale("log")
+    axes[0, 0].set_ylabel("test error, or share of images (%)")
+    axes[1, 0].set_ylabel("median logit lead")
+    figures.legend_below(figure, axes[0, 0])
     figures.stamp(figure, result["stamp"])
     return figure

@@ -30,6 +30,16 @@ MASKED_RATE, RECOMMENDED_RATE = 0.01, 0.001
 MASKING = tuple(rate for rate in RATES if 1 / 3 < rate / MASKED_RATE <= 3)
 LINES = (1_000, 3_000, 10_000, 30_000, 100_000)     # updates, a line each
 
+# What the text says of Fig. 1, in percent, by the range of rates it says it of.
+FIG1 = {
+    "natural_error": {(0.075, 0.1): 60, (0.00075, 0.01): 3},
+    "fgs_error": {(0.00085, 0.0012): 90.4, (0.0085, 0.012): 5},
+    "valid_fgs": {(0.075, 0.1): 40, (0.0085, 0.012): 20, (0.00085, 0.0012): 90},
+}
+
+# Section IV, FGS test error in percent at epsilon 0.25.
+DISCUSSION = {"plain": 5, "adversarial": 10}
+
 # Table II, test error in percent. "Mini batch" is sgd.
 TABLE2 = {
     "sgd": {"natural_error": 2.36, "fgs_error": 99.9},

@@ -10,17 +10,20 @@ NAME = "pseudocode"
 MEASURES = (NATURAL, FGS)
 QUANTITIES = {**named(NATURAL, "natural_error"), **named(FGS, *FGS_NAMES)}
 FORMS = ("algorithm1", "epsilon_hat", "printed", "printed_once")
+WORDS = {"algorithm1": "Kingma and Ba", "epsilon_hat": "TensorFlow",
+         "printed": "as printed", "printed_once": "printed, m and v uncorrected"}
 WATCHED = 60            # updates
 FROZEN = 1e-6           # largest step below which a network no longer learns
 
 COLUMNS = [
     ("form", lambda row: row["form"]),
+    ("", lambda row: WORDS[row["form"]]),
     ("natural error", lambda row: tables.percent(row["natural_error"])),
     ("FGS error", lambda row: tables.percent(row["fgs_error"], 1)),
     ("FGS error, repaired", lambda row: tables.percent(row["fgs_error_repaired"], 1)),
     ("valid FGS images", lambda row: tables.percent(row["valid_fgs"], 1)),
     ("steps below 1e-6 from update", lambda row: str(row["frozen_at"] or "-")),
-    ("v overflows at update", lambda row: str(row["survived"] or "-")),
+    ("v overflows at update", lambda row: str(row["overflows_at"] or "-")),
 ]
 
 
@@ -31,7 +34,7 @@ def wanted(steps, seeds, data_checksum):
 
 def rows(wanted, records):
     """A row for each form. largest_step and largest_v: of every parameter, at each
-    of the first updates; frozen_at, survived: the update from which the step stays
+    of the first updates; frozen_at, overflows_at: the update from which the step stays
     below FROZEN, and that at which v overflows, None if neither is seen."""
     groups = results.group(wanted, records, lambda r: r.hyperparameters["form"])
     return [results.row(pairs, QUANTITIES, form=form,
@@ -59,7 +62,7 @@ def watch(form, updates=WATCHED):
     return {"largest_step": [s if np.isfinite(s) else None for s in steps],
             "largest_v": [v if np.isfinite(v) else None for v in sizes],
             "frozen_at": last_moving + 1 if last_moving < updates else None,
-            "survived": overflow[0] if overflow else None}
+            "overflows_at": overflow[0] if overflow else None}
 
 
 def csv(rows):
@@ -68,17 +71,17 @@ def csv(rows):
 
 def draw(result):
     """The largest step and the largest v of each form's first updates."""
-    figure, axes = figures.new(2, height=4.6)
+    figure, axes = figures.new(2, width=8.6, height=4.6)
     styles = dict(zip(FORMS, ("-", "--", "-", ":")))
     for ax, quantity, label in zip(axes, ("largest_step", "largest_v"), (
             "largest step of a parameter", "largest entry of v")):
-        for row, color in zip(result["rows"], figures.shades("plasma", 4)):
+        for row, color in zip(result["rows"], figures.shades("plasma_r", 4)):
             values = [np.nan if v is None else v for v in row[quantity]]
             ax.plot(range(1, len(values) + 1), values, styles[row["form"]], lw=2,
-                    color=color, label=row["form"])
+                    color=color, label=f"{row['form']} ({WORDS[row['form']]})")
         ax.set_yscale("log")
         ax.set_xlabel("updates")
         ax.set_ylabel(label)
-    figures.legend_below(figure, axes[0])
+    figures.legend_below(figure, axes[0], columns=2)
     figures.stamp(figure, result["stamp"])
     return figure

@@ -3,6 +3,7 @@ import dataclasses
 
 import numpy as np
 
+from npgm.data import MNIST_CHECKSUM
 from npgm.experiments import protocol, runs, tables
 
 
@@ -14,6 +15,12 @@ def run(name, steps, seed, data_checksum, learning_rate=None, defence=None,
     optimizer = dataclasses.replace(protocol.OPTIMIZERS[name], **hyperparameters)
     return runs.Run.of(name, optimizer, seed=seed, steps=steps,
                        data_checksum=data_checksum, defence=defence)
+
+
+def paper(pairs, numbers):
+    """What the paper reports, {quantity: percent}; None for each on other data."""
+    ours = all(one.data_checksum == MNIST_CHECKSUM for one, _ in pairs)
+    return numbers if ours else dict.fromkeys(numbers)
 
 
 def learning_rate(run):
@@ -70,6 +77,11 @@ def mean(row, quantity):
     """A row's mean; nan if every run diverged."""
     value = row[quantity]["mean"]
     return np.nan if value is None else value
+
+
+def learns(row):
+    """Whether a network of this row has learnt: its natural error is below 10 %."""
+    return mean(row, "natural_error") < 10
 
 
 def at_rate(rows, rate, **keys):
