@@ -55,6 +55,9 @@ npgm.experiments.optimizer_comparison
 npgm.experiments.adversarial_training
 npgm.experiments.pseudocode
 npgm.experiments.stored
+npgm.experiments.verdicts
+npgm.experiments.reported
+npgm.experiments.concluded
 npgm.experiments.claims
 npgm.experiments.report
 npgm.experiments.__main__

@@ -60,7 +60,7 @@ def draw(result):
             (natural, "natural_error", "(a) natural test images"),
             (fgs, "fgs_error", "(b) FGS test images"),
             (repaired, "fgs_error_repaired", "FGS, residual repaired"),
-            (valid, "valid_fgs", "valid FGS images\n(dashed: residual repaired)")):
+            (valid, "valid_fgs", "valid FGS images (dashed: repaired)")):
         against_rate(ax, rows, quantity)
         ax.set_title(title)
     against_rate(valid, rows, "valid_fgs_repaired", style="--")
@@ -76,8 +76,8 @@ def draw(result):
                              (valid, "valid_fgs")):
             for (low, high), value in protocol.FIG1[quantity].items():
                 ax.plot((low, high), (value, value), color=figures.PAPER, lw=4,
-                        alpha=0.6, solid_capstyle="butt", zorder=1,
-                        label="what the paper says")
+                        alpha=0.6, solid_capstyle="butt", zorder=1)
+        natural.lines[-1].set_label("what the paper says")
     for ax in axes[1]:
         ax.set_xlabel("Adam's learning rate")
     figures.legend_below(figure, natural, columns=3)

@@ -5,9 +5,11 @@ import importlib.resources
 from pathlib import Path
 
 from npgm import storage
-from npgm.experiments import claims
+from npgm.experiments import claims, verdicts
 from npgm.experiments.runs import Run
 
+CSS = {verdicts.YES: "yes", verdicts.HOLDS: "yes", verdicts.NO: "no",
+       verdicts.FAILS: "no", verdicts.OTHERWISE: "otherwise"}
 TITLES = {
     "table2": "Table II: four optimizers",
     "fig1": "Fig. 1: the learning rate",
@@ -37,20 +39,23 @@ def write(out, names, claim_rows):
 
 
 def _claims(rows):
+    """A table for each kind of claim."""
+    kinds = dict.fromkeys(row["kind"] for row in rows)
+    tables = "".join(f"<h3>{html.escape(kind)}</h3>" + _claims_table(
+        [row for row in rows if row["kind"] == kind]) for kind in kinds)
+    return f'<section id="claims"><h2>The claims, checked</h2>{tables}</section>'
+
+
+def _claims_table(rows):
     cells = "".join(
-        "<tr>" + f"<th scope=row>{html.escape(row['claim'])}</th>"
-        + "".join(f"<td>{html.escape(row[key])}</td>" for key in ("paper", "measured"))
-        + f'<td class="verdict {_css(row["verdict"])}">{html.escape(row["verdict"])}'
-        + f"</td><td>{html.escape(row['why'])}</td></tr>" for row in rows)
-    return ('<section id="claims"><h2>The claims, checked</h2><div class="scroll">'
-            "<table><thead><tr><th>claim</th><th>the paper</th><th>measured</th>"
-            f"<th>verdict</th><th>why</th></tr></thead><tbody>{cells}</tbody></table>"
-            "</div></section>")
-
-
-def _css(verdict):
-    return {claims.YES: "yes", claims.NO: "no", claims.OTHERWISE: "otherwise"}.get(
-        verdict, "unknown")
+        "<tr>" + f"<th scope=row>{html.escape(row['claim'])}</th>" + "".join(
+            f"<td>{html.escape(row[key])}</td>" for key in ("statement", "measured"))
+        + f'<td class="verdict {CSS.get(row["verdict"], "unknown")}">'
+        f"{html.escape(row['verdict'])}</td><td>{html.escape(row['why'])}</td></tr>"
+        for row in rows)
+    return ('<div class="scroll"><table><thead><tr><th>claim</th><th>statement</th>'
+            "<th>measured</th><th>verdict</th><th>why</th></tr></thead>"
+            f"<tbody>{cells}</tbody></table></div>")
 
 
 def _experiment(out, name):
