@@ -66,7 +66,7 @@ def draw(result):
     against_rate(valid, rows, "valid_fgs_repaired", style="--")
     for ax in (natural, fgs, repaired):
         ax.set_ylabel("test error (%)")
-        figures.log_percent(ax)
+        figures.log_plain(ax)
     for ax in (fgs, repaired):
         ax.set_ylim(4, 110)
     valid.set_ylabel("share of test images (%)")

@@ -51,7 +51,7 @@ def draw(result):
     rows = result["rows"]
     figure, ((a, b), (c, d)) = figures.new(2, width=8.6, height=8.2, rows=2)
     fig1.against_rate(a, results.select(rows, epsilon=protocol.EPSILON), "frs_error")
-    figures.log_percent(a)
+    figures.log_plain(a)
     a.set_xlabel("Adam's learning rate")
     a.set_title("(a) FRS training images, epsilon 0.25")
     a.legend(fontsize=8, frameon=False)

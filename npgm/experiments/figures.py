@@ -33,8 +33,8 @@ def line(ax, x, values, color, label, style="-"):
     ax.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
 
 
-def log_percent(ax):
-    """A logarithmic y axis of percents, its ticks in plain numbers."""
+def log_plain(ax):
+    """A logarithmic y axis, its ticks in plain numbers."""
     ax.set_yscale("log")
     plain_ticks(ax.yaxis, (1, 2, 5))
 

@@ -10,7 +10,8 @@ QUANTITIES = {**named(NATURAL, "natural_error"), **named(TRAIN, "train_error"),
               **named(DEEPFOOL, "deepfool_l2", "deepfool_linf"),
               **named(ACTIVITY, "active_hidden", "logit_lead")}
 TIMES = (1, 10)
-ROUNDED = {16.6: "p_y rounds to 1", 104: "every residual rounds to 0"}  # `losses`
+ROUNDED = {16.6: "the label's residual rounds to 0",       # see losses.cross_entropy
+           104: "every residual rounds to 0"}
 
 COLUMNS = [
     ("optimizer", lambda row: row["optimizer"]),
@@ -64,10 +65,12 @@ def draw(result):
         figures.bars(leads, chosen, [("logit_lead", None, figures.NATURAL)], name)
         for lead, text in ROUNDED.items():
             leads.axhline(lead, color=figures.PAPER, lw=1, ls="--")
-            leads.text(-0.4, 1.08 * lead, text, fontsize=8)
+            leads.text(-0.4, 1.15 * lead, text, fontsize=8, bbox={
+                "facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1})
         errors.set_title(title)
         errors.set_ylim(0, 109)
-        leads.set_yscale("log")
+        figures.log_plain(leads)
+        leads.set_ylim(5, 2000)
     axes[0, 0].set_ylabel("test error, or share of images (%)")
     axes[1, 0].set_ylabel("median logit lead")
     figures.legend_below(figure, axes[0, 0])
