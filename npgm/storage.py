@@ -41,6 +41,19 @@ def replacing(path, durable=True):
         raise
 
 
+def check_writable(folder):
+    """Make the folder; StorageError if it cannot be written to."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = "it is a file" if folder.is_file() else error.strerror
+        raise StorageError(f"cannot write to {folder}: {reason}: choose another "
+                           "--out") from error
+
+
 def _umask():
     mask = os.umask(0)
     os.umask(mask)

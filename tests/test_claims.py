@@ -93,8 +93,12 @@ def write(tmp_path, monkeypatch):
     return write
 
 
+def verdicts_of(rows):
+    return {row["claim"]: row["verdict"] for row in rows}
+
+
 def verdicts(folder):
-    return {row["claim"]: row["verdict"] for row in claims.rows(folder)}
+    return verdicts_of(claims.rows(folder))
 
 
 def test_numbers_as_in_the_paper(write):
@@ -205,6 +209,32 @@ def test_a_row_names_its_runs_and_files(write):
     assert masked["files"] == [str(folder / "fig1.json")]
     assert masked["runs"] == ["0.001-100000", "0.01-100000"]
     assert "9.5 % (1 seed)" in masked["measured"]
+
+
+def test_results_of_two_folders_are_never_mixed(write, tmp_path, monkeypatch, capsys):
+    """The committed ones stand in only for a default folder with none."""
+    monkeypatch.setattr(stored, "COMMITTED", write(as_in_the_paper()))
+    mine = tmp_path / "mine"
+    with pytest.raises(DataError, match="no results in .*mine.*--out .*mine"):
+        claims.rows(mine)
+    found = claims.rows(mine, or_committed=True)
+    assert {row["verdict"] for row in found} > {words.YES}
+    assert __main__.main(["claims", "--out", str(mine)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1 and not mine.exists()
+    mine.mkdir()
+    shutil.copy(tmp_path / "fig3.json", mine)
+    found = verdicts_of(claims.rows(mine, or_committed=True))
+    assert found["5"] == words.YES and found["2"] == words.UNKNOWN
+
+
+def test_kept_results_are_named(write):
+    folder = write(as_in_the_paper())
+    (folder / "fig1-100000-updates-3-seeds-x.json").write_text("{}")
+    result = json.loads((folder / "fig1.json").read_text())
+    result["provenance"]["settings"]["steps"] = 300
+    (folder / "fig1.json").write_text(json.dumps(result))
+    with pytest.raises(DataError, match="fig1-100000-updates-3-seeds-x.json, rename"):
+        claims.rows(folder)
 
 
 def test_what_was_not_measured_says_how_to(write):

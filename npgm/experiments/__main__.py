@@ -6,16 +6,17 @@ interrupted.
 import argparse
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+from npgm import storage
 from npgm.data import MNIST_CHECKSUM, load_dataset
 from npgm.errors import Interrupted, NpgmError, StorageError
 from npgm.experiments import (adversarial_training, claims, fig1, fig2, fig3,
                               optimizer_comparison, protocol, provenance, pseudocode,
                               reduction, report, runs, scheduler, table2, tables)
 
+DEFAULT_OUT = Path("results")
 EXPERIMENTS = {module.NAME: module for module in (
     table2, fig1, fig2, fig3, reduction, optimizer_comparison, adversarial_training,
     pseudocode)}
@@ -28,8 +29,7 @@ def main(arguments=None):
         if options.name == "all":
             run_all(options)
         elif options.name == claims.NAME:
-            _check_writable(options.out)
-            claims.main(options)
+            claims.main(options.out, or_committed=options.out == DEFAULT_OUT)
         else:
             run_experiment(EXPERIMENTS[options.name], options)
     except (Interrupted, KeyboardInterrupt):
@@ -65,7 +65,7 @@ def parse(arguments):
     parser.add_argument("--jobs", type=positive, metavar="N",
                         default=_available_cores(),
                         help="processes (default: the cores, %(default)s)")
-    parser.add_argument("--out", metavar="DIR", default="results", type=Path,
+    parser.add_argument("--out", metavar="DIR", default=DEFAULT_OUT, type=Path,
                         help="where results and runs are kept (default: results)")
     parser.add_argument("--data", metavar="DIR", type=Path,
                         help="a folder of four IDX files (default: MNIST)")
@@ -84,7 +84,7 @@ def parse(arguments):
 
 def run_experiment(experiment, options):
     start = time.monotonic()
-    _check_writable(options.out)
+    storage.check_writable(options.out)
     checksum = load_dataset(options.data).checksum
     wanted = experiment.wanted(options.steps, options.seeds, checksum)
     if options.fresh:
@@ -147,7 +147,7 @@ def run_all(options):
     if failed:
         raise NpgmError(f"failed: {', '.join(failed)}; the others are written: give "
                         "the same command again")
-    rows = [] if stamp(options, checksum) else claims.main(options)
+    rows = [] if stamp(options, checksum) else claims.main(options.out)
     print(f"written: {report.write(options.out, list(EXPERIMENTS), rows)}")
 
 
@@ -186,17 +186,6 @@ def _warn_of_other_sources(records):
     if other:
         print(f"note: {other} of these runs were trained before npgm's mathematics was "
               "last edited; --fresh trains them again", file=sys.stderr)
-
-
-def _check_writable(folder):
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = "it is a file" if folder.is_file() else error.strerror
-        raise StorageError(f"cannot write to {folder}: {reason}: choose another "
-                           "--out") from error
 
 
 def _available_cores():

@@ -1,5 +1,6 @@
 """What the paper claims, what was measured, and whether it holds: one row a claim,
 computed from stored results without training anything."""
+from npgm import storage
 from npgm.errors import DataError
 from npgm.experiments import concluded, reported, stored, tables
 from npgm.experiments.verdicts import CLAIMS, UNKNOWN
@@ -13,10 +14,12 @@ COLUMNS = [("claim", lambda row: row["claim"]),
            ("verdict", lambda row: row["verdict"]), ("why", lambda row: row["why"])]
 
 
-def rows(out):
-    """A row for each claim, from the results in out or the committed ones."""
-    paths = {name: stored.find(name, out) for c in CLAIMS for name in c.needs}
-    results = {name: stored.load(name, path) for name, path in paths.items() if path}
+def rows(out, or_committed=False):
+    """A row for each claim, from the results in out; or, if there are none and that
+    is asked for, from the committed ones. Raises DataError."""
+    names = dict.fromkeys(name for c in CLAIMS for name in c.needs)
+    paths = stored.find(names, out, or_committed)
+    results = {name: stored.load(name, path) for name, path in paths.items()}
     return [_row(c, results, paths) for c in CLAIMS]
 
 
@@ -40,8 +43,8 @@ def _judged(c, results, paths):
     except (KeyError, IndexError, ValueError):      # a column, a row, a rate is missing
         raise DataError(
             f"{', '.join(str(paths[name]) for name in c.needs)}: not what this version "
-            f"of npgm writes; python -m npgm.experiments {' or '.join(c.needs)} writes "
-            "it anew, from the runs that are there") from None
+            f"of npgm writes; python -m npgm.experiments {' or '.join(c.needs)} --out "
+            f"{paths[c.needs[0]].parent} writes it anew") from None
 
 
 def markdown(rows):
@@ -57,12 +60,13 @@ def csv(rows):
                               "runs": " ".join(row["runs"])} for row in rows], keys)
 
 
-def main(options):
+def main(out, or_committed=False):
     """Print the claims and write DIR/claims.json, .md and .csv."""
-    found = rows(options.out)
+    found = rows(out, or_committed)
+    storage.check_writable(out)
     result = {"experiment": NAME, "rows": found,
               "files": sorted({path for row in found for path in row["files"]})}
-    tables.write_text_results(options.out, NAME, result, markdown(found), csv(found))
+    tables.write_text_results(out, NAME, result, markdown(found), csv(found))
     for row in found:
         names = (path.rsplit("/", 1)[-1] for path in row["files"])
         lines = {"statement": row["statement"], "measured": row["measured"],
@@ -70,6 +74,6 @@ def main(options):
                  f"{', '.join(names)}, {len(row['runs'])} runs"}
         print(f"{row['claim']}: {row['verdict'].upper()}\n" + "".join(
             f"  {name + ':':10} {line}\n" for name, line in lines.items() if line))
-    print("read: " + (", ".join(result["files"]) or "nothing"))
-    print(f"written: {options.out}/{NAME}.json, .md, .csv (with the runs' hashes)")
+    print("read: " + ", ".join(result["files"]))
+    print(f"written: {out}/{NAME}.json, .md, .csv (with the runs' hashes)")
     return found

@@ -23,7 +23,9 @@ TITLES = {
 
 def write(out, names, claim_rows):
     """DIR/report.html from DIR/NAME.json, .md and .png of each name; its path."""
-    parts = [_claims(claim_rows)] if claim_rows else []
+    parts = [_claims(claim_rows) if claim_rows else
+             "<p><strong>These are not the paper's settings, so its claims are not "
+             "judged here.</strong></p>"]
     parts += [_experiment(Path(out), name) for name in names
               if (Path(out) / f"{name}.json").exists()]
     page = importlib.resources.files("npgm.experiments").joinpath(
@@ -89,5 +91,5 @@ def _table(markdown):
     head = "".join(f"<th>{cell}</th>" for cell in rows[0])
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
                    for row in rows[2:])
-    notes = " ".join(line for line in lines if line and not line.startswith("|"))
+    notes = ". ".join(line for line in lines if line and not line.startswith("|"))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", notes

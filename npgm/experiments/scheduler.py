@@ -98,8 +98,9 @@ class _Bar:
         self.bar = tqdm(total=sum(run.steps for run in self.wanted), initial=done,
                         unit=" updates", unit_scale=True, smoothing=0.05,
                         dynamic_ncols=terminal, mininterval=0.5 if terminal else 30)
-        if done < self.bar.total:
-            self.bar.set_postfix_str("starting")
+        self.moving = done == self.bar.total
+        if not self.moving:
+            self.bar.set_postfix_str("compiling")
         return self
 
     def __exit__(self, *exception):
@@ -120,4 +121,7 @@ class _Bar:
                 newest.append(f"{run}: " + ", ".join(errors))
         if newest:
             self.bar.set_postfix_str("; ".join(newest) + " %", refresh=False)
+        if not self.moving and steps > self.bar.n:      # the time left counts from here
+            self.moving, self.bar.initial, self.bar.n = True, steps, steps
+            self.bar.unpause()
         self.bar.update(steps - self.bar.n)

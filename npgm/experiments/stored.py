@@ -10,21 +10,25 @@ from npgm.experiments import protocol
 COMMITTED = Path(npgm.__file__).parents[1] / "figures" / "data"
 
 
-def find(name, out):
-    """The path of an experiment's results: in out, else the committed ones of a
-    checkout; None if there are none."""
-    for folder in (Path(out), COMMITTED):
-        if (folder / f"{name}.json").exists():
-            return folder / f"{name}.json"
-    return None
+def find(names, out, or_committed=False):
+    """{name: path} of the experiments that have results in out; if none of them has,
+    and that is asked for, of the committed ones of a checkout. DataError if there
+    are none: results of two folders are never mixed."""
+    for folder in (Path(out), COMMITTED)[:1 + or_committed]:
+        found = {name: folder / f"{name}.json" for name in names
+                 if (folder / f"{name}.json").exists()}
+        if found:
+            return found
+    raise DataError(f"there are no results in {out}: python -m npgm.experiments "
+                    f"{next(iter(names))} --out {out} makes the first")
 
 
 def load(name, path):
     """The results at path. DataError, naming it, if it is damaged, of another
     experiment, or not the paper's protocol."""
     result = storage.read_json(path)
-    damaged = DataError(f"{path} is not a result of {name}: delete it, then "
-                        f"python -m npgm.experiments {name}")
+    again = f"python -m npgm.experiments {name} --out {path.parent}"
+    damaged = DataError(f"{path} is not a result of {name}: delete it, then {again}")
     try:
         settings = result["provenance"]["settings"]
         known = result["provenance"]["runs"]
@@ -41,7 +45,9 @@ def load(name, path):
     if not fits:
         raise damaged
     if not (comparable and same):
+        kept = sorted(path.parent.glob(f"{name}-{protocol.STEPS}-updates-*.json"))
+        advice = (f"such results are in {kept[-1].name}, rename them" if kept else
+                  f"choose another --out, or {again}")
         raise DataError(f"{path} is of other settings than the paper's "
-                        f"({settings['steps']:,} updates): choose another --out, or "
-                        f"python -m npgm.experiments {name} --out {path.parent}")
+                        f"({settings['steps']:,} updates): {advice}")
     return result
