@@ -283,9 +283,9 @@ def test_the_command_prints_and_writes(write, capsys):
     assert "7: REPRODUCED, FOR ANOTHER REASON" in printed
     written = json.loads((folder / "claims.json").read_text())
     assert [row["claim"] for row in written["rows"]] == [
-        c.name for c in words.CLAIMS]
+        c.name for c in claims.CLAIMS]
     assert (folder / "claims.md").read_text().count("\n| ") == len(
-        words.CLAIMS) + 2 * 3
+        claims.CLAIMS) + 2 * 3
     assert not (folder / "runs").exists()
 
 

@@ -3,10 +3,11 @@ computed from stored results without training anything."""
 from npgm import storage
 from npgm.errors import DataError
 from npgm.experiments import concluded, reported, stored, tables
-from npgm.experiments.verdicts import CLAIMS, UNKNOWN
+from npgm.experiments.verdicts import UNKNOWN, Claim
 
 NAME = "claims"
-JUDGES = (reported, concluded)          # importing them filled CLAIMS, in this order
+CLAIMS = [c for module in (reported, concluded) for c in vars(module).values()
+          if isinstance(c, Claim)]
 
 COLUMNS = [("claim", lambda row: row["claim"]),
            ("statement", lambda row: row["statement"]),
@@ -68,10 +69,9 @@ def main(out, or_committed=False):
               "files": sorted({path for row in found for path in row["files"]})}
     tables.write_text_results(out, NAME, result, markdown(found), csv(found))
     for row in found:
-        names = (path.rsplit("/", 1)[-1] for path in row["files"])
+        names = ", ".join(path.rsplit("/", 1)[-1] for path in row["files"])
         lines = {"statement": row["statement"], "measured": row["measured"],
-                 "why": row["why"], "from": ", ".join(names) and
-                 f"{', '.join(names)}, {len(row['runs'])} runs"}
+                 "why": row["why"], "from": names and f"{names}: {len(row['runs'])} runs"}
         print(f"{row['claim']}: {row['verdict'].upper()}\n" + "".join(
             f"  {name + ':':10} {line}\n" for name, line in lines.items() if line))
     print("read: " + ", ".join(result["files"]))

@@ -72,7 +72,8 @@ def claim9(fig1, fig3_rows, optimizers):
     if against:
         if repaired_anyway(masked):
             against.append("one rewritten line removes it with the weights unchanged")
-        return measured, NO, "; ".join(against), used
+        both = "over Adam's rates both grow together, but " if by_rate <= -0.6 else ""
+        return measured, NO, both + "; ".join(against), used
     if repaired_anyway(masked):
         return measured, OTHERWISE, (
             "masking and overfitting go together, since both come from logits driven "

@@ -65,9 +65,10 @@ def draw(result):
         ax.set_ylabel("training error of FRS images (%)")
     last = shown(rows)
     _against(c, last, gap, "test minus training error (points)")
-    c.set_title("overfitting?")
+    c.set_title("masking against overfitting")
+    c.text(0.02, 0.97, "diamonds do not learn", transform=c.transAxes, fontsize=8)
     points = _against(d, last, frs_excess, "FRS error minus training error (points)")
-    d.set_title("a closer boundary?")
+    d.set_title("masking against the boundary")
     if points:
         bar = figure.colorbar(points, ax=(c, d), label="Adam's learning rate")
         figures.plain_ticks(bar.ax.yaxis, (1, 3))

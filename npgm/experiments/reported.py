@@ -45,7 +45,7 @@ def claim1(rows):
         return measured, YES, "at 0.1 the network never learns", used
     return measured, OTHERWISE, (
         f"at 0.1 it learns first ({brief(best, 'natural_error')} % after "
-        f"{best['step']:,} updates), then falls apart: even of the repaired residual "
+        f"{best['step']:,} updates), then falls apart: even with the residual repaired "
         "the hidden layers let a gradient through for only "
         f"{brief(above, 'valid_fgs_repaired')} % of the images"), used
 
