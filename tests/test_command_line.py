@@ -456,3 +456,12 @@ def test_all_draws_everything_and_goes_on_where_it_was(data, tmp_path):
     assert again.returncode == 0, again.stderr
     assert runs == {path: path.stat().st_mtime_ns
                     for path in out.glob("runs/*/losses.npz")}
+
+
+def test_a_reader_that_leaves_gets_no_traceback(tmp_path):
+    for path in (ROOT / "figures" / "data").glob("*.json"):
+        shutil.copy(path, tmp_path)
+    with subprocess.Popen(command("claims", "--out", tmp_path), cwd=ROOT, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == "" and process.wait(PATIENCE) == 1

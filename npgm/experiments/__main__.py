@@ -32,6 +32,10 @@ def main(arguments=None):
             claims.main(options.out, or_committed=options.out == DEFAULT_OUT)
         else:
             run_experiment(EXPERIMENTS[options.name], options)
+        sys.stdout.flush()
+    except BrokenPipeError:             # as of ... | head: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (Interrupted, KeyboardInterrupt):
         without = ", without --fresh," if fresh else ""
         print(f"\ninterrupted; give the same command again{without} to go on",

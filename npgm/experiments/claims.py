@@ -70,8 +70,8 @@ def main(out, or_committed=False):
     tables.write_text_results(out, NAME, result, markdown(found), csv(found))
     for row in found:
         names = ", ".join(path.rsplit("/", 1)[-1] for path in row["files"])
-        lines = {"statement": row["statement"], "measured": row["measured"],
-                 "why": row["why"], "from": names and f"{names}: {len(row['runs'])} runs"}
+        lines = {**{key: row[key] for key in ("statement", "measured", "why")},
+                 "from": names and f"{names}: {len(row['runs'])} runs"}
         print(f"{row['claim']}: {row['verdict'].upper()}\n" + "".join(
             f"  {name + ':':10} {line}\n" for name, line in lines.items() if line))
     print("read: " + ", ".join(result["files"]))

@@ -22,12 +22,10 @@ OPTIMIZERS = {
     "adam": Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8),
 }
 
-# Fig. 1 and 3: Adam's learning rates. Those of MASKING, within a factor of three
-# of 0.01, and the recommended one get every seed, the others one.
+# Fig. 1 and 3: Adam's learning rates.
 RATES = (0.1, 0.075, 0.05, 0.03, 0.02, 0.015, 0.01, 0.0075, 0.005, 0.003, 0.002,
          0.0015, 0.001, 0.00075)
 MASKED_RATE, RECOMMENDED_RATE = 0.01, 0.001
-MASKING = tuple(rate for rate in RATES if 1 / 3 < rate / MASKED_RATE <= 3)
 LINES = (1_000, 3_000, 10_000, 30_000, 100_000)     # updates, a line each
 
 # What the text says of Fig. 1, in percent, by the range of rates it says it of.
