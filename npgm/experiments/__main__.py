@@ -74,7 +74,7 @@ def parse(arguments):
     parser.add_argument("--data", metavar="DIR", type=Path,
                         help="a folder of four IDX files (default: MNIST)")
     parser.add_argument("--quick", action="store_true",
-                        help=f"{protocol.QUICK_STEPS:,} updates, about a minute, for a "
+                        help=f"{protocol.QUICK_STEPS:,} updates, a minute or two, for a "
                         "look; not comparable with the paper")
     parser.add_argument("--fresh", action="store_true",
                         help="train again what is already finished or begun")
