@@ -55,7 +55,7 @@ def _claims_table(rows):
         + f'<td class="verdict {CSS.get(row["verdict"], "unknown")}">'
         f"{html.escape(row['verdict'])}</td><td>{html.escape(row['why'])}</td></tr>"
         for row in rows)
-    return ('<div class="scroll"><table><thead><tr><th>claim</th><th>statement</th>'
+    return ('<div class="scroll"><table class="claims"><thead><tr><th>claim</th><th>statement</th>'
             "<th>measured</th><th>verdict</th><th>why</th></tr></thead>"
             f"<tbody>{cells}</tbody></table></div>")
 
