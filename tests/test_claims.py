@@ -12,6 +12,7 @@ from npgm.experiments import __main__, claims, protocol, report, stored, tables
 from npgm.experiments import verdicts as words
 from npgm.experiments.results import rank_correlation, select
 
+COMMITTED = Path(__file__).parents[1] / "figures" / "data"
 STEPS = (1_000, 10_000, 30_000, 100_000)
 
 
@@ -232,6 +233,8 @@ def test_kept_results_are_named(write):
     (folder / "fig1-100000-updates-3-seeds-x.json").write_text("{}")
     result = json.loads((folder / "fig1.json").read_text())
     result["provenance"]["settings"]["steps"] = 300
+    for run in result["provenance"]["runs"].values():
+        run["configuration"]["steps"] = 300
     (folder / "fig1.json").write_text(json.dumps(result))
     with pytest.raises(DataError, match="fig1-100000-updates-3-seeds-x.json, rename"):
         claims.rows(folder)
@@ -298,17 +301,43 @@ def test_rank_correlation(a, b, expected):
 
 # The page
 
-def test_the_page_is_self_contained_and_escaped(write, tmp_path):
-    folder = write(as_in_the_paper())
-    png = Path(__file__).parents[1] / "figures" / "table2.png"
-    for name in ("table2", "optimizers"):
-        shutil.copy(png, folder / f"{name}.png")
-        (folder / f"{name}.md").write_text(
-            "| a <b> |\n| --- |\n| 1 & 2 |\n\nnote <i>\n")
-    path = report.write(folder, ["table2", "optimizers"], claims.rows(folder))
-    page = path.read_text()
+PAGE = {name: __main__.EXPERIMENTS[name] for name in ("table2", "reduction")}
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A folder with some of the committed results, as a page finds them."""
+    for name in PAGE:
+        result = json.loads((COMMITTED / f"{name}.json").read_text())
+        result["provenance"]["machine"]["processor"] = "a <CPU>"
+        (tmp_path / f"{name}.json").write_text(json.dumps(result))
+    return tmp_path
+
+
+def test_the_page_is_self_contained_and_escaped(results):
+    report.main(results, PAGE)
+    page = (results / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 2 and "{{" not in page
-    for outside in ("http:", "https:", "<script", "src=\"/", "<link"):
+    for outside in ("<script", "src=\"/", "src=\"http", "<link", "@import"):
         assert outside not in page
-    assert "a &lt;CPU&gt;" in page and "<b>" not in page and "note &lt;i&gt;" in page
+    assert "a &lt;CPU&gt;" in page and "<CPU>" not in page
     assert page.count("<section") == page.count("</section>") == 3
+    assert "adam 0.001 seed 0, 100,000 updates" in page
+
+
+def test_a_page_of_other_settings_says_so(results):
+    path = results / "reduction.json"
+    result = json.loads(path.read_text())
+    path.write_text(json.dumps({**result, "stamp": "NOT <b>COMPARABLE"}))
+    report.main(results, PAGE)
+    page = (results / "report.html").read_text()
+    assert "NOT &lt;b&gt;COMPARABLE. 3 seeds" in page
+    assert "not judged" in page and page.count("<section") == 2
+
+
+def test_a_page_of_another_version_is_refused(results):
+    path = results / "reduction.json"
+    path.write_text(path.read_text().replace("fgs_error_plain", "plain"))
+    with pytest.raises(DataError, match="reduction.json: not what this version"):
+        report.main(results, PAGE)
+    assert not (results / "report.html").exists()

@@ -30,6 +30,9 @@ def main(arguments=None):
             run_all(options)
         elif options.name == claims.NAME:
             claims.main(options.out, or_committed=options.out == DEFAULT_OUT)
+        elif options.name == report.NAME:
+            report.main(options.out, EXPERIMENTS,
+                        or_committed=options.out == DEFAULT_OUT)
         else:
             run_experiment(EXPERIMENTS[options.name], options)
         sys.stdout.flush()
@@ -57,11 +60,11 @@ def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m npgm.experiments", allow_abbrev=False,
         description="Reproduce 'Gradient Masking Is a Type of Overfitting' (2018).")
-    names = [*EXPERIMENTS, claims.NAME, "all"]
+    names = [*EXPERIMENTS, claims.NAME, report.NAME, "all"]
     parser.add_argument("name", choices=names, metavar="NAME",
-                        help="one of: " + ", ".join(names) + ". claims reads stored "
-                        "results and trains nothing; all does everything and writes "
-                        "report.html")
+                        help="one of: " + ", ".join(names) + ". claims and "
+                        "report (report.html, a page) read stored results and train "
+                        "nothing; all does everything")
     parser.add_argument("--steps", type=positive, metavar="N",
                         help=f"updates a run (default: {protocol.STEPS:,})")
     parser.add_argument("--seeds", type=positive, metavar="N", default=1,
@@ -74,8 +77,8 @@ def parse(arguments):
     parser.add_argument("--data", metavar="DIR", type=Path,
                         help="a folder of four IDX files (default: MNIST)")
     parser.add_argument("--quick", action="store_true",
-                        help=f"{protocol.QUICK_STEPS:,} updates, a minute or two, for a "
-                        "look; not comparable with the paper")
+                        help=f"{protocol.QUICK_STEPS:,} updates: a minute or two, for "
+                        "a look; not comparable with the paper")
     parser.add_argument("--fresh", action="store_true",
                         help="train again what is already finished or begun")
     options = parser.parse_args(arguments)
@@ -110,10 +113,8 @@ def run_experiment(experiment, options):
             "machine": provenance.machine(),
             "command_seconds": round(time.monotonic() - start, 1),
             "training_seconds": round(trained, 1)}}
-    notes = "\n".join(filter(None, [
-        result["stamp"], _settings_line(options)
-        + f"; {tables.duration(trained)} of training, summed over the runs."]))
-    shown = experiment.shown(rows) if hasattr(experiment, "shown") else rows
+    notes = "\n".join(tables.notes(result))
+    shown = tables.shown(experiment, rows)
     text = tables.markdown(experiment.COLUMNS, shown) + f"\n{notes}\n"
     kept = tables.write_all(options.out, experiment.NAME, result, text,
                             experiment.csv(rows), experiment.draw)
@@ -151,8 +152,9 @@ def run_all(options):
     if failed:
         raise NpgmError(f"failed: {', '.join(failed)}; the others are written: give "
                         "the same command again")
-    rows = [] if stamp(options, checksum) else claims.main(options.out)
-    print(f"written: {report.write(options.out, list(EXPERIMENTS), rows)}")
+    if not stamp(options, checksum):
+        claims.main(options.out)
+    report.main(options.out, EXPERIMENTS)
 
 
 def _all_needs(options, checksum):
@@ -165,13 +167,6 @@ def _all_needs(options, checksum):
             measures.update(dict.fromkeys(experiment.MEASURES))
     return sorted(((run, tuple(measures)) for run, measures in needs.values()),
                   key=lambda need: need[0].defence is None)
-
-
-def _settings_line(options):
-    spread = ", mean ± standard deviation" if options.seeds > 1 else ""
-    plural = "s" if options.seeds > 1 else ""
-    return (f"{options.seeds} seed{plural}, {options.steps:,} updates; errors in "
-            f"percent{spread}")
 
 
 def stamp(options, checksum):

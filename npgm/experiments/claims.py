@@ -1,7 +1,6 @@
 """What the paper claims, what was measured, and whether it holds: one row a claim,
 computed from stored results without training anything."""
 from npgm import storage
-from npgm.errors import DataError
 from npgm.experiments import concluded, reported, stored, tables
 from npgm.experiments.verdicts import UNKNOWN, Claim
 
@@ -31,21 +30,13 @@ def _row(c, results, paths):
         why = "; ".join(f"python -m npgm.experiments {name} measures it"
                         for name in missing)
     else:
-        measured, verdict, why, used = _judged(c, results, paths)
+        with stored.of_this_version(*(paths[name] for name in c.needs)):
+            measured, verdict, why, used = c.judge(
+                *(results[name]["rows"] for name in c.needs))
     return {"kind": c.kind, "claim": c.name, "statement": c.statement,
             "measured": measured, "verdict": verdict, "why": why,
             "files": [str(paths[name]) for name in c.needs if name in results],
             "runs": sorted({run for row in used for run in row["runs"]})}
-
-
-def _judged(c, results, paths):
-    try:
-        return c.judge(*(results[name]["rows"] for name in c.needs))
-    except (KeyError, IndexError, ValueError):      # a column, a row, a rate is missing
-        raise DataError(
-            f"{', '.join(str(paths[name]) for name in c.needs)}: not what this version "
-            f"of npgm writes; python -m npgm.experiments {' or '.join(c.needs)} --out "
-            f"{paths[c.needs[0]].parent} writes it anew") from None
 
 
 def markdown(rows):

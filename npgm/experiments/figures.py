@@ -1,4 +1,6 @@
 """How figures look and how they are written."""
+import io
+
 from npgm import storage
 
 PAPER, NATURAL, ATTACKED, REPAIRED, VALID = (
@@ -89,7 +91,15 @@ def stamp(figure, text):
         figure.suptitle(text, fontsize=8, color="#b00020")
 
 
-def save(figure, path):
+def png(figure):
+    """The picture as bytes."""
     import matplotlib
-    with storage.replacing(path) as file, matplotlib.rc_context(STYLE):
+    file = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
         figure.savefig(file, format="png", metadata={"Software": "npgm"})
+    return file.getvalue()
+
+
+def save(figure, path):
+    with storage.replacing(path) as file:
+        file.write(png(figure))

@@ -1,4 +1,5 @@
 """Results as they were written, read back and checked."""
+import contextlib
 from pathlib import Path
 
 import npgm
@@ -23,31 +24,53 @@ def find(names, out, or_committed=False):
                     f"{next(iter(names))} --out {out} makes the first")
 
 
-def load(name, path):
+def read(name, path):
     """The results at path. DataError, naming it, if it is damaged, of another
-    experiment, or not the paper's protocol."""
+    experiment, or of runs of other settings than it says."""
     result = storage.read_json(path)
-    again = f"python -m npgm.experiments {name} --out {path.parent}"
-    damaged = DataError(f"{path} is not a result of {name}: delete it, then {again}")
     try:
         settings = result["provenance"]["settings"]
         known = result["provenance"]["runs"]
         fits = (result["experiment"] == name and result["rows"]
+                and isinstance(result["stamp"], str)
                 and all(hash in known for row in result["rows"]
-                        for hash in row["runs"]))
-        comparable = (not result["stamp"] and settings["steps"] == protocol.STEPS
-                      and settings["data"] == MNIST_CHECKSUM)
-        same = all(run["configuration"]["steps"] == settings["steps"]
-                   and run["configuration"]["data_checksum"] == settings["data"]
-                   for run in known.values())
+                        for hash in row["runs"])
+                and all(run["configuration"]["steps"] == settings["steps"]
+                        and run["configuration"]["data_checksum"] == settings["data"]
+                        for run in known.values()))
     except (KeyError, TypeError, AttributeError):
-        raise damaged from None
+        fits = False
     if not fits:
-        raise damaged
-    if not (comparable and same):
+        raise DataError(f"{path} is not a result of {name}: delete it, then "
+                        f"{_again(name, path)}")
+    return result
+
+
+def load(name, path):
+    """The same; DataError too if they are not of the paper's protocol."""
+    result = read(name, path)
+    settings = result["provenance"]["settings"]
+    if (result["stamp"] or settings["steps"] != protocol.STEPS
+            or settings["data"] != MNIST_CHECKSUM):
         kept = sorted(path.parent.glob(f"{name}-{protocol.STEPS}-updates-*.json"))
         advice = (f"such results are in {kept[-1].name}, rename them" if kept else
-                  f"choose another --out, or {again}")
+                  f"choose another --out, or {_again(name, path)}")
         raise DataError(f"{path} is of other settings than the paper's "
                         f"({settings['steps']:,} updates): {advice}")
     return result
+
+
+@contextlib.contextmanager
+def of_this_version(*paths):
+    """DataError, naming the files, where a row or one of its columns is missing."""
+    try:
+        yield
+    except (KeyError, IndexError, ValueError):
+        raise DataError(
+            f"{', '.join(map(str, paths))}: not what this version of npgm writes; "
+            f"{' and '.join(_again(path.stem, path) for path in paths)} write it anew"
+        ) from None
+
+
+def _again(name, path):
+    return f"python -m npgm.experiments {name} --out {path.parent}"

@@ -39,6 +39,22 @@ def percent(value, digits=2):
     return text + (f" ({lost} diverged)" if lost else "")
 
 
+def shown(experiment, rows):
+    """Those of an experiment's rows that its table has."""
+    return experiment.shown(rows) if hasattr(experiment, "shown") else rows
+
+
+def notes(result):
+    """What is said below the table of a result, a list of sentences."""
+    settings = result["provenance"]["settings"]
+    many = settings["seeds"] > 1
+    trained = duration(result["provenance"]["training_seconds"])
+    return [*filter(None, [result["stamp"]]),
+            f"{settings['seeds']} seed{'s' if many else ''}, {settings['steps']:,} "
+            "updates; errors in percent" + ", mean ± standard deviation" * many
+            + f"; {trained} of training, summed over the runs."]
+
+
 def markdown(columns, rows):
     lines = ["| " + " | ".join(heading for heading, _ in columns) + " |",
              "|" + " --- |" * len(columns)]
