@@ -6,13 +6,13 @@ masking produces.
 import numpy as np
 
 from npgm.errors import InputError
-from npgm.losses import cross_entropy
+from npgm.losses import named
 from npgm.network import layer_views
 
 STEP = 1e-5
 
 
-def check_gradients(net, x, y, loss=cross_entropy, coordinates=50, seed=0):
+def check_gradients(net, x, y, loss="cross_entropy", coordinates=50, seed=0):
     """Relative errors of net.loss_gradients, by block: {"W1": ..., "b1": ...,
     ..., "x": ...}.
 
@@ -24,13 +24,13 @@ def check_gradients(net, x, y, loss=cross_entropy, coordinates=50, seed=0):
     if net.dtype != np.float64:
         raise InputError(f"the network is {net.dtype}: differences need float64, for "
                          "example MLP.initialize(..., dtype='float64')")
-    rng = np.random.default_rng(seed)
+    rng, loss = np.random.default_rng(seed), named(loss)
     analytic = net.loss_gradients(x, y, loss)
     y = net.check_y(y, len(x))
     shifted = net.copy()
     errors = {}
     for i, (arrays, gradients) in enumerate(zip(
-            shifted.layers, layer_views(net.sizes, analytic.theta)), 1):
+            shifted.layers, layer_views(net.sizes, analytic.dtheta)), 1):
         for name, array, gradient in zip("Wb", arrays, gradients):
             at = _choose(rng, array.size, coordinates)
             numeric = differences(lambda: loss(shifted.logits(x), y)[0].mean(),
@@ -38,7 +38,7 @@ def check_gradients(net, x, y, loss=cross_entropy, coordinates=50, seed=0):
             errors[f"{name}{i}"] = relative_error(gradient.reshape(-1)[at], numeric)
     at = _choose(rng, net.sizes[0], coordinates)
     errors["x"] = max(_example_error(net, x[i:i + 1], y[i:i + 1], loss, at,
-                                     analytic.x[i]) for i in range(len(x)))
+                                     analytic.dx[i]) for i in range(len(x)))
     return errors
 
 

@@ -2,7 +2,8 @@
 
 Each takes z (N, C) logits and y (N,) integer labels and returns
 (loss (N,), dz (N, C)) in the dtype of z, where row i of dz is the gradient of
-example i's own loss with respect to its own logits.
+example i's own loss with respect to its own logits. LOSSES has them by name: to
+attack with, and to train with.
 
 Both losses below push the logits the same way. In exact arithmetic
 
@@ -15,6 +16,8 @@ floating point it does not, because 1 - p_y rounds to zero. (softplus(a) is
 log(1 + exp(a)).)
 """
 import numpy as np
+
+from npgm import names
 
 
 def mistakes(z, y):
@@ -40,11 +43,18 @@ def cross_entropy(z, y):
     dz is rounded as the common frameworks round it, and that is where masking
     comes from: in float32, once z_y leads by about 16.6, p_y rounds to 1 and
     dz_y to exactly 0, so what is left is non-zero and wrong; once it leads by
-    about 104, every entry of dz is 0. The loss itself stays exact.
+    about 104, every entry of dz is 0. The loss itself stays exact: the sum of the
+    wrong p, not 1 - p_y, says how far p_y is from 1.
     """
-    p, _ = softmax(z)
-    p[np.arange(len(y)), y] -= 1
-    return np.logaddexp(0, log_odds(z, y)[0]), p
+    rows = np.arange(len(y))
+    p, log_normalizer = softmax(z)
+    p_y = p[rows, y]
+    p[rows, y] = 0
+    wrong, loss = p.sum(axis=1), log_normalizer - z[rows, y]
+    right = p_y > wrong
+    loss[right] = np.log1p(wrong[right] / p_y[right])
+    p[rows, y] = p_y - 1
+    return loss, p
 
 
 def log_odds(z, y):
@@ -61,3 +71,16 @@ def log_odds(z, y):
     q, log_normalizer = softmax(wrong)
     q[rows, y] = -1
     return log_normalizer - z[rows, y], q
+
+
+LOSSES = {"cross_entropy": cross_entropy, "log_odds": log_odds}
+
+
+def named(loss):
+    """The function of a loss given as such, or by its name. Raises InputError."""
+    return loss if callable(loss) else names.find("loss", loss, LOSSES)
+
+
+def name_of(loss):
+    """How a configuration names a loss: "log_odds", or "package.module:function"."""
+    return loss if isinstance(loss, str) else names.name_of(loss, LOSSES)

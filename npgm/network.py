@@ -8,22 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npgm import storage
+from npgm import losses, storage
 from npgm.data import check_dtype
 from npgm.errors import DataError, InputError
-from npgm.losses import cross_entropy
 
 DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True)
 class Gradients:
-    """loss (N,): one value an example. theta (P,): gradient of the mean loss.
-    x (N, D): row i is the gradient of example i's own loss."""
+    """loss (N,): one value an example. dtheta (P,): gradient of the mean loss.
+    dx (N, D): row i is the gradient of example i's own loss."""
 
     loss: np.ndarray
-    theta: np.ndarray
-    x: np.ndarray
+    dtheta: np.ndarray
+    dx: np.ndarray
 
 
 def forward(layers, x):
@@ -150,23 +149,41 @@ class MLP:
             return forward(self.layers[1:], np.maximum(z, 0))[-1]
         return logits
 
-    def loss_gradients(self, x, y, loss=cross_entropy):
-        """Gradients of a loss of `npgm.losses` to theta and to x.
+    def loss_gradients(self, x, y, loss="cross_entropy"):
+        """Gradients of a loss, given by its name or as a function of z and y, to
+        theta and to x.
 
         x (N, D) of the net's dtype, y (N,) integers in [0, C). Raises InputError.
         """
-        x, y = self.check_x(x), self.check_y(y, len(x))
+        loss, x, y = losses.named(loss), self.check_x(x), self.check_y(y, len(x))
         if not len(x):
             raise InputError("x has no examples: give at least one")
         activations = forward(self.layers, x)
         value, dz = loss(activations[-1], y)
-        gradient = np.empty_like(self.theta)
-        views = layer_views(self.sizes, gradient)
+        dtheta = np.empty_like(self.theta)
+        views = layer_views(self.sizes, dtheta)
         for (dW, db), (W, b, dx) in zip(reversed(views), backward(
                 self.layers, activations, dz)):
             dW[:] = W / len(x)
             db[:] = b / len(x)
-        return Gradients(value, gradient, dx)
+        return Gradients(value, dtheta, dx)
+
+    def mean_gradient(self, x, y, loss=losses.cross_entropy):
+        """What an update needs: the loss of each example (N,), and dtheta (P,), the
+        gradient of their mean. loss: a function of z and y."""
+        gradients = self.loss_gradients(x, y, loss)
+        return gradients.loss, gradients.dtheta
+
+    def compiled(self):
+        """The compiled twin of this network, which has its logits, vjp and
+        mean_gradient, faster (npgm.compiled.CompiledMLP).
+
+        Itself where there is none to be trusted: Numba's JIT is off; `forward` or
+        `backward` were edited, or are a subclass's; theta is not finite, which
+        products that leave out zeros would not see.
+        """
+        from npgm.compiled import twin      # which loads Numba
+        return twin(self)
 
     def check_x(self, x):
         """x itself, if it is a finite (N, D) array of the net's dtype."""

@@ -12,11 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from npgm import storage
-from npgm.compiled_network import CompiledMLP
-from npgm.compiled_update import compiled_update
+from npgm import losses, storage
 from npgm.errors import DataError, InputError, Interrupted
-from npgm.losses import mistakes
 from npgm.network import check_finite, check_labels, check_seed
 from npgm.optimizers import Optimizer
 
@@ -30,13 +27,49 @@ class History:
     losses (steps,): mean loss of each batch, before its update. evaluations:
     {step: what `evaluate` returned}. diverged_at: the update at which the loss,
     or at a point of evaluation theta, was not finite; or None. state: the
-    optimizer's.
+    optimizer's, after the last update.
     """
 
     losses: np.ndarray
+    state: object
     evaluations: dict = field(default_factory=dict)
     diverged_at: int | None = None
-    state: object = None
+
+
+class Trainer:
+    """One update after the other, of net in place. Also what `watch` is handed.
+
+    net: the MLP. state: the optimizer's, t in it counts the updates made. Of the
+    newest update, until the next: x, y, what it was trained on; losses (N,), before
+    it; dtheta (P,), the gradient of their mean. None before the first.
+    """
+
+    def __init__(self, net, optimizer, loss="cross_entropy", defence=None):
+        """loss: of npgm.losses, by its name or as a function of z and y. defence: one
+        of npgm.defences, whose examples are trained on in place of each batch."""
+        self.net, self.optimizer, self.defence = net, optimizer, defence
+        self.loss, self.state = losses.named(loss), optimizer.init(net.theta)
+        self.x = self.y = self.losses = self.dtheta = None
+        self._model, self._step = net.compiled(), optimizer.compiled()
+
+    @property
+    def t(self):
+        """Updates made."""
+        return self.state.t
+
+    def update(self, x, y):
+        """One update on a batch, x (N, D) and y (N,) int64, which are not checked.
+
+        Returns the losses (N,) before it. If their mean is not finite, theta and
+        state stay as they are.
+        """
+        if self.defence:
+            x, y = self.defence.examples(self._model, x, y)
+        self.x, self.y = x, y
+        self.losses, self.dtheta = self._model.mean_gradient(x, y, self.loss)
+        if np.isfinite(self.losses.mean()):
+            self._step(self.net.theta, self.dtheta, self.state)
+        return self.losses
 
 
 def log_spaced(steps):
@@ -55,19 +88,19 @@ def batch_rows(count, batch_size, seed, t):
 
 
 def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
-          defence=None, evaluate_at=None, evaluate=None, checkpoint=None,
-          progress=None):
+          loss="cross_entropy", defence=None, evaluate_at=None, evaluate=None,
+          checkpoint=None, watch=None):
     """Train net in place on data.x_train; returns a History.
 
-    defence: one of npgm.defences, whose examples(net, x, y) are trained on in
-    place of each batch. evaluate_at: steps to evaluate at (default:
+    loss, defence: as Trainer's. evaluate_at: steps to evaluate at (default:
     log_spaced(steps)); evaluate: function (net, step) -> anything (default:
     {"natural_error": percent of the test set}). checkpoint: a path; if it
     exists, the run goes on from it, given the same initial net (evaluations
     before it are not made again), and it is rewritten at every evaluation and
-    twice a minute. progress: function (step, losses so far), called after every
-    update; if it raises Interrupted, the checkpoint is written first. Ctrl-C may
-    strike within an update, so it writes nothing.
+    twice a minute. watch: a function of the Trainer, called after every update, and
+    its `begin`, if it has one, when the run begins or resumes; if it raises
+    Interrupted, the checkpoint is written first. Ctrl-C may strike within an update,
+    so it writes nothing.
 
     Raises InputError if an argument does not fit, DataError if the checkpoint
     is damaged or of another run.
@@ -78,35 +111,29 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     evaluate_at = set(log_spaced(steps) if evaluate_at is None else evaluate_at)
     if not all(1 <= t <= steps for t in evaluate_at):
         raise InputError(f"evaluate_at has steps outside 1 to {steps}: leave them out")
-    model = CompiledMLP(net)
-    update = compiled_update(optimizer)
-    history = History(np.full(steps, np.nan, net.dtype),
-                      state=optimizer.init(net.theta))
-    run = Checkpoint(checkpoint, net, history,
-                     (optimizer, batch_size, seed, defence, net.theta,
-                      data.x_train, data.y_train))
+    trainer = Trainer(net, optimizer, loss, defence)
+    history = History(np.full(steps, np.nan, net.dtype), trainer.state)
+    run = Checkpoint(checkpoint, net, history, _identity(
+        trainer, batch_size, seed, data))
     run.load()
+    if hasattr(watch, "begin"):
+        watch.begin(trainer)
     try:
-        for t in range(history.state.t + 1, steps + 1):
+        for t in range(trainer.t + 1, steps + 1):
             rows = batch_rows(len(data.y_train), batch_size, seed, t)
-            x, y = data.x_train.take(rows, axis=0), data.y_train[rows]
-            if defence:
-                x, y = defence.examples(model, x, y)
-            history.losses[t - 1] = model.gradient(x, y).mean()
-            if not np.isfinite(history.losses[t - 1]):
+            batch = data.x_train.take(rows, axis=0), data.y_train[rows]
+            history.losses[t - 1] = trainer.update(*batch).mean()
+            if not (np.isfinite(history.losses[t - 1]) and (
+                    t not in evaluate_at or np.isfinite(net.theta).all())):
                 history.diverged_at = t
                 break
-            update(net.theta, model.theta, history.state)
             if t in evaluate_at:
-                if not np.isfinite(net.theta).all():
-                    history.diverged_at = t
-                    break
                 history.evaluations[t] = evaluate(net, t)
                 run.save()
             elif run.is_due():
                 run.save()
-            if progress:
-                progress(t, history.losses[:t])
+            if watch:
+                watch(trainer)
     except Interrupted:
         run.save()
         raise
@@ -120,7 +147,7 @@ def natural_error(net, x, y):
     for s in range(0, len(x), 1000):
         with np.errstate(all="ignore"):     # a diverged network is a result too
             z = net.logits(x[s:s + 1000])
-        wrong += np.count_nonzero(mistakes(z, y[s:s + 1000]))
+        wrong += np.count_nonzero(losses.mistakes(z, y[s:s + 1000]))
     return 100 * wrong / len(x)
 
 
@@ -168,6 +195,15 @@ class Checkpoint:
         for name, array in mine.items():
             array[...] = stored[name]
         self.history.state.t = int(stored["t"])
+
+
+def _identity(trainer, batch_size, seed, data):
+    """What a run's bits depend on, but for the number of updates. A loss is part of
+    it only where it is not the usual one, as in checkpoints from before there were
+    others."""
+    loss = losses.name_of(trainer.loss)
+    return (trainer.optimizer, batch_size, seed, trainer.defence, trainer.net.theta,
+            data.x_train, data.y_train, *([loss] if loss != "cross_entropy" else []))
 
 
 def _digest(values):

@@ -1,15 +1,16 @@
-"""What every attack takes, checks and returns."""
+"""What every attack takes, does and returns; an attack itself is `run`."""
+import dataclasses
 import numbers
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from npgm.compiled_network import CompiledMLP
+from npgm import losses
 from npgm.errors import InputError
-from npgm.losses import mistakes
-from npgm.network import MLP, check_finite, check_labels
+from npgm.network import check_finite, check_labels, check_seed
 
-PIECE = 500     # examples at a time: their hidden layers stay in the cache
+BLOCK = 500     # examples of one random stream
 
 # What became of an example, the first that applies from the top.
 NOT_FINITE = "not_finite"           # a logit or gradient is NaN or infinite
@@ -34,34 +35,101 @@ class AttackResult:
     valid: np.ndarray
 
 
-def judge(y, z, z_adv, finite, valid, x_adv):
-    """The AttackResult of x_adv, with logits z before and z_adv after."""
-    finite = finite & np.isfinite(z).all(axis=1)
-    valid = finite & valid
-    success = mistakes(z_adv, y)
-    status = np.select([~finite, mistakes(z, y), ~valid, success],
+class Attempt(NamedTuple):
+    """What `run` says of its examples. x_adv (N, D). finite, valid (N,): whether what
+    the attack went by was finite, and a gradient not exactly zero everywhere. z
+    (N, C): the logits of x, if it came by them."""
+
+    x_adv: np.ndarray
+    finite: np.ndarray
+    valid: np.ndarray
+    z: np.ndarray | None = None
+
+
+class InputGradient(NamedTuple):
+    """z (N, C) logits; dz (N, C), dx (N, D): the gradient of each example's own loss
+    to its logits and to its pixels, dx 0 where finite (N,) is False."""
+
+    z: np.ndarray
+    dz: np.ndarray
+    dx: np.ndarray
+    finite: np.ndarray
+
+    @property
+    def valid(self):
+        """(N,): finite, and not exactly zero everywhere."""
+        return self.finite & self.dx.any(axis=1)
+
+
+def input_gradient(model, x, y, loss):
+    """The InputGradient of a loss at x: the one place where an attack takes it."""
+    z, vjp = linearize(model, x)
+    dz = losses.named(loss)(z, y)[1]
+    dx = vjp(dz)
+    finite = np.isfinite(dx).all(axis=1) & np.isfinite(z).all(axis=1)
+    dx[~finite] = 0
+    return InputGradient(z, dz, dx, finite)
+
+
+class Attack:
+    """A frozen dataclass of hyperparameters and a method
+
+        run(model, x, y, rows) -> Attempt
+
+    for a piece of the examples, those of `rows`, a range. Checks, pieces and the
+    status of each example are done here. A loss may be given by its name or as its
+    function; it is kept by its name, and a configuration is JSON and back again.
+    """
+
+    piece = 500     # examples at a time: their hidden layers stay in the cache
+
+    def __post_init__(self):
+        """Check the hyperparameters that attacks share: None fits where it is the
+        default. Raises InputError."""
+        for field in dataclasses.fields(self):
+            value, check = getattr(self, field.name), CHECKS.get(field.name)
+            if check and not (value is None and field.default is None):
+                object.__setattr__(self, field.name, check(field.name, value))
+
+    def __call__(self, model, x, y):
+        """Attack every example: x (N, D) floats, y (N,) labels -> AttackResult.
+
+        Raises InputError if x or y do not fit the model.
+        """
+        def attack(model, x, y, rows):
+            attempt = self.run(model, x, y, rows)
+            z = model.logits(x) if attempt.z is None else attempt.z
+            return judge(y, z, model.logits(attempt.x_adv), attempt)
+        return self.in_pieces(attack, model, x, y)
+
+    def in_pieces(self, attack, model, x, y):
+        """attack(model, x, y, rows) -> a dataclass of arrays, for one piece after the
+        other; joined along their last axis but x_adv's."""
+        x, y = check_examples(model, x, y)
+        model = compiled(model)
+        with np.errstate(all="ignore"):     # what is not finite is told by the status
+            parts = [attack(model, x[s:s + self.piece], y[s:s + self.piece],
+                            range(s, min(s + self.piece, len(x))))
+                     for s in range(0, len(x), self.piece)]
+        return type(parts[0])(**{
+            name: np.concatenate([getattr(part, name) for part in parts],
+                                 axis=0 if name == "x_adv" else -1)
+            for name in vars(parts[0])})
+
+
+def judge(y, z, z_adv, attempt):
+    """The AttackResult of an attempt, with logits z before and z_adv after."""
+    finite = attempt.finite & np.isfinite(z).all(axis=1)
+    valid = finite & attempt.valid
+    success = losses.mistakes(z_adv, y)
+    status = np.select([~finite, losses.mistakes(z, y), ~valid, success],
                        [NOT_FINITE, ALREADY_WRONG, NO_GRADIENT, FOOLED], HELD)
-    return AttackResult(x_adv, success, status, valid)
+    return AttackResult(attempt.x_adv, success, status, valid)
 
 
-def in_pieces(attack, x, y, size=None):
-    """attack(x, y, first) -> a dataclass of arrays, for consecutive pieces of the
-    examples from the first-th on; joined along their last axis but x_adv's.
-    size: examples a piece, default PIECE."""
-    size = size or PIECE
-    parts = [attack(x[s:s + size], y[s:s + size], s) for s in range(0, len(x), size)]
-    return type(parts[0])(**{
-        name: np.concatenate([getattr(part, name) for part in parts],
-                             axis=0 if name == "x_adv" else -1)
-        for name in vars(parts[0])})
-
-
-def fast(model):
-    """An MLP's compiled twin; any other model as it is. Its products leave out
-    zeros, so an MLP that holds NaN or infinity stays as it is too."""
-    if isinstance(model, MLP) and np.isfinite(model.theta).all():
-        return CompiledMLP(model)
-    return model
+def compiled(model):
+    """The model's faster twin, if it has one."""
+    return model.compiled() if hasattr(model, "compiled") else model
 
 
 def linearize(model, x):
@@ -76,15 +144,13 @@ def linearize(model, x):
     return model.logits(x), lambda dz: model.vjp(x, dz)
 
 
-def logits_on_line(model, x, s):
-    """The function epsilon -> logits of x + epsilon * s (N, C).
-
-    Uses the model's own logits_on_line, which need not repeat the first layer,
-    if it has one.
-    """
-    if hasattr(model, "logits_on_line"):
-        return model.logits_on_line(x, s)
-    return lambda epsilon: model.logits(x + x.dtype.type(epsilon) * s)
+def draws(seed, rows, draw):
+    """What draw(rng, 500) gives for whole blocks of examples, of those of `rows`, a
+    range: the same for an example whatever the piece it is attacked in."""
+    first = rows.start - rows.start % BLOCK
+    blocks = [draw(np.random.default_rng([seed, start]), min(BLOCK, rows.stop - start))
+              for start in range(first, rows.stop, BLOCK)]
+    return np.concatenate(blocks)[rows.start - first:]
 
 
 def check_examples(model, x, y):
@@ -98,43 +164,49 @@ def check_examples(model, x, y):
     return check_finite(x), check_labels(y, len(x), classes)
 
 
-def check_loss(loss):
-    """InputError unless loss is a function."""
-    if not callable(loss):
-        raise InputError(f"loss is {loss!r}: give a function of npgm.losses, "
-                         "for example log_odds")
+def check_loss(name, loss):
+    """A loss by its name if it has one, else as its function; or InputError."""
+    function = losses.named(loss)
+    known = losses.name_of(function)
+    return known if known in losses.LOSSES else function
 
 
 def check_number(name, value, above=False):
-    """InputError unless value is a finite number of at least 0, or above it."""
+    """value, a finite number of at least 0, or above it; else InputError."""
     if (isinstance(value, bool) or not isinstance(value, numbers.Real)
             or not 0 <= value < np.inf or (above and value == 0)):
         raise InputError(f"{name} is {value!r}: give a finite number "
                          + ("above 0" if above else "of at least 0"))
+    return float(value)
+
+
+def check_positive(name, value):
+    """value, a finite number above 0; else InputError."""
+    return check_number(name, value, above=True)
 
 
 def check_count(name, value):
-    """InputError unless value is a whole number of at least 1."""
+    """value, a whole number of at least 1; else InputError."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise InputError(f"{name} is {value!r}: give a whole number of at least 1")
+    return int(value)
 
 
-def check_clip(clip):
-    """InputError unless clip is None or two numbers, (low, high)."""
-    if clip is None:
-        return
+def check_clip(name, clip):
+    """clip, a tuple (low, high) of two numbers; else InputError."""
     pair = isinstance(clip, (tuple, list)) and len(clip) == 2 and all(
         isinstance(bound, numbers.Real) for bound in clip)
     if not (pair and clip[0] < clip[1]):
         raise InputError(f"clip is {clip!r}: give (low, high) with low < high")
+    return tuple(clip)
 
 
-def check_epsilons(epsilons):
-    """The epsilons of a sweep as a tuple; InputError if one does not fit, or
-    there are none."""
-    if not np.iterable(epsilons) or not (epsilons := tuple(epsilons)):
-        raise InputError(f"epsilons is {epsilons!r}: give at least one, for example "
-                         "(0.1, 0.25)")
-    for epsilon in epsilons:
-        check_number("epsilon", epsilon)
-    return epsilons
+# Hyperparameters mean the same wherever they occur.
+CHECKS = {"epsilon": check_number, "overshoot": check_number, "loss": check_loss,
+          "clip": check_clip, "steps": check_count, "step_size": check_positive,
+          "seed": lambda name, seed: check_seed(seed)}
+
+
+def clipped(x, clip):
+    """x within clip = (low, high); as it is if clip is None."""
+    return x if clip is None else np.clip(x, *clip)

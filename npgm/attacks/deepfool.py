@@ -3,14 +3,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npgm.attacks import base
+from npgm.attacks.base import FOOLED, Attack, Attempt, linearize
 from npgm.errors import InputError
-
-DEEPFOOL_PIECE = 100    # examples at a time: each needs a gradient for every class
 
 
 @dataclass(frozen=True)
-class DeepFool:
+class DeepFool(Attack):
     """The smallest perturbation r that changes the class, found by taking the
     model as affine at each step.
 
@@ -27,38 +25,28 @@ class DeepFool:
     it gets to where the model is constant, as where a layer's units are all off.
     """
 
+    piece = 100     # each example needs a gradient for every class
+
     norm: float = 2
     steps: int = 50
     overshoot: float = 0.02
 
     def __post_init__(self):
+        super().__post_init__()
         if self.norm not in (2, np.inf):
             raise InputError(f"norm is {self.norm!r}: choose 2 or np.inf")
-        base.check_count("steps", self.steps)
-        base.check_number("overshoot", self.overshoot)
-
-    def __call__(self, model, x, y):
-        """Attack every example: x (N, D) floats, y (N,) labels -> AttackResult.
-
-        Raises InputError if x or y do not fit the model.
-        """
-        x, y = base.check_examples(model, x, y)
-        model = base.fast(model)
-        with np.errstate(all="ignore"):
-            return base.in_pieces(lambda x, y, first: self._attack(model, x, y), x, y,
-                                  DEEPFOOL_PIECE)
 
     def relative_perturbation(self, x, result):
         """Mean of ||x_adv - x||_p / ||x||_p over the fooled examples, as the
         method's authors report it; nan if there are none."""
-        fooled = result.status == base.FOOLED
+        fooled = result.status == FOOLED
         if not fooled.any():
             return np.nan
         x, r = x[fooled], (result.x_adv - x)[fooled]
         return float(np.mean(np.linalg.norm(r, self.norm, axis=1)
                              / np.linalg.norm(x, self.norm, axis=1)))
 
-    def _attack(self, model, x, y):
+    def run(self, model, x, y, rows):
         stretch = x.dtype.type(1 + self.overshoot)
         total, x_adv = np.zeros_like(x), x.copy()
         finite, valid = np.ones(len(x), bool), np.zeros(len(x), bool)
@@ -74,12 +62,12 @@ class DeepFool:
             x_adv[going] = x[going] + stretch * total[going]
             if going.size:
                 going = going[model.logits(x_adv[going]).argmax(axis=1) == y[going]]
-        return base.judge(y, z, model.logits(x_adv), finite, valid, x_adv)
+        return Attempt(x_adv, finite, valid, z)
 
     def _step(self, model, x, y):
         """r (N, D) to the nearest boundary, whether there is one to go to, and
         whether all it comes from is finite."""
-        z, vjp = base.linearize(model, x)
+        z, vjp = linearize(model, x)
         rows, classes = np.arange(len(y)), z.shape[1]
         J = np.stack([vjp(np.tile(np.eye(classes, dtype=z.dtype)[k], (len(y), 1)))
                       for k in range(classes)], axis=1)         # (N, C, D)

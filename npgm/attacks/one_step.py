@@ -1,74 +1,76 @@
-"""Attacks of one step, x_adv = x + epsilon * s, and how they grow with epsilon."""
+"""Attacks of one step, and how they grow with epsilon."""
 from dataclasses import dataclass
 
 import numpy as np
 
-from npgm.attacks import base
+from npgm.attacks.base import Attack, Attempt, check_number, clipped
+from npgm.errors import InputError
 from npgm.losses import mistakes
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """natural (N,): wrong before the attack. success (E, N): wrong on
-    x + epsilon * s, for each of E epsilons. valid (N,): as in AttackResult."""
+    """natural (N,): wrong before the attack. success (E, N): wrong on x_adv, for each
+    of E epsilons. valid (N,): as in AttackResult."""
 
     natural: np.ndarray
     success: np.ndarray
     valid: np.ndarray
 
 
-class OneStep:
-    """An attack with fields epsilon and clip and a method
+class OneStep(Attack):
+    """An attack with fields epsilon and clip, and two methods for a piece:
 
-        direction(model, x, y, first, count) -> z, s, finite, valid
+        look(model, x, y, rows) -> z, d, finite, valid
+        move(x, d, epsilon) -> x_adv
 
-    for a piece of all count examples from the first-th on: the logits z (N, C),
-    the signs s (N, D), 0 where the example is to stay as it is, and for each
-    example whether what s comes from was finite, and not zero everywhere.
+    look: the logits z (N, C) and whatever the step goes by, d (N, D); move: the
+    step. Both see the model once, so that many epsilons cost little more than one.
     """
 
-    def __call__(self, model, x, y):
-        """Attack every example: x (N, D) floats, y (N,) labels -> AttackResult.
-
-        Raises InputError if x or y do not fit the model.
-        """
-        x, y = base.check_examples(model, x, y)
-        model = base.fast(model)
-
-        def attack(x, y, first, count=len(x)):
-            z, s, finite, valid = self.direction(model, x, y, first, count)
-            x_adv = self.moved(x, s, self.epsilon)
-            return base.judge(y, z, model.logits(x_adv), finite, valid, x_adv)
-        with np.errstate(all="ignore"):     # what is not finite is told by the status
-            return base.in_pieces(attack, x, y)
+    def run(self, model, x, y, rows):
+        z, d, finite, valid = self.look(model, x, y, rows)
+        return Attempt(self.moved(x, d, self.epsilon), finite, valid, z)
 
     def sweep(self, model, x, y, epsilons):
-        """Errors at many epsilons, from one direction: -> Sweep. x_adv is not kept,
-        and self.epsilon not used. Raises InputError."""
-        epsilons = base.check_epsilons(epsilons)
-        x, y = base.check_examples(model, x, y)
-        model = base.fast(model)
+        """Errors at many epsilons, from one look: -> Sweep. x_adv is not kept, and
+        self.epsilon not used. Raises InputError."""
+        epsilons = check_epsilons(epsilons)
 
-        def attack(x, y, first, count=len(x)):
-            z, s, finite, valid = self.direction(model, x, y, first, count)
-            # The line costs the first layer twice, but pays from two epsilons on.
-            logits = (base.logits_on_line(model, x, s)
-                      if self.clip is None and len(epsilons) > 1
-                      else lambda epsilon: model.logits(self.moved(x, s, epsilon)))
+        def attack(model, x, y, rows):
+            z, d, finite, valid = self.look(model, x, y, rows)
+            logits = self._logits_along(model, x, d, epsilons)
             return Sweep(mistakes(z, y),
                          np.array([mistakes(logits(e), y) for e in epsilons]),
                          valid & finite & np.isfinite(z).all(axis=1))
-        with np.errstate(all="ignore"):
-            return base.in_pieces(attack, x, y)
+        return self.in_pieces(attack, model, x, y)
 
     def perturb(self, model, x, y):
         """x_adv alone, in one piece and unchecked: for training on it."""
         with np.errstate(all="ignore"):
-            _, s, _, _ = self.direction(base.fast(model), x, y, 0, len(x))
-            return self.moved(x, s, self.epsilon)
+            return self.run(model, x, y, range(len(x))).x_adv
 
-    def moved(self, x, s, epsilon):
-        x_adv = x + x.dtype.type(epsilon) * s
-        if self.clip is not None:
-            np.clip(x_adv, *self.clip, out=x_adv)
-        return x_adv
+    def moved(self, x, d, epsilon):
+        """x_adv at an epsilon, within clip."""
+        return clipped(self.move(x, d, x.dtype.type(epsilon)), self.clip)
+
+    def _logits_along(self, model, x, d, epsilons):
+        """The function epsilon -> logits of x_adv. A model that knows the way along a
+        line needs its first layer only once, which pays from two epsilons on; whether
+        the steps lie on one is tried on the first example."""
+        if len(epsilons) > 1 and self.clip is None and hasattr(model, "logits_on_line"):
+            s = self.move(np.zeros_like(x), d, x.dtype.type(1))
+            if all(np.array_equal(self.moved(x[:1], d[:1], epsilon),
+                                  x[:1] + x.dtype.type(epsilon) * s[:1])
+                   for epsilon in epsilons):
+                return model.logits_on_line(x, s)
+        return lambda epsilon: model.logits(self.moved(x, d, epsilon))
+
+
+def check_epsilons(epsilons):
+    """The epsilons of a sweep as a tuple; InputError if one does not fit, or
+    there are none."""
+    if not np.iterable(epsilons) or not (epsilons := tuple(epsilons)):
+        raise InputError(f"epsilons is {epsilons!r}: give at least one, for example "
+                         "(0.1, 0.25)")
+    return tuple(check_number("epsilon", epsilon) for epsilon in epsilons)

@@ -3,9 +3,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npgm.attacks import base
+from npgm.attacks.base import draws
 from npgm.attacks.one_step import OneStep
-from npgm.network import check_seed
 
 
 @dataclass(frozen=True)
@@ -21,13 +20,12 @@ class RandomSign(OneStep):
     seed: int = 0
     clip: tuple | None = None
 
-    def __post_init__(self):
-        base.check_number("epsilon", self.epsilon)
-        base.check_clip(self.clip)
-        check_seed(self.seed)
-
-    def direction(self, model, x, y, first, count):
-        rng = np.random.default_rng([self.seed, first])
-        s = (2 * rng.integers(0, 2, x.shape, np.int8) - 1).astype(x.dtype)
+    def look(self, model, x, y, rows):
+        def signs(rng, count):
+            return 2 * rng.integers(0, 2, (count, x.shape[1]), np.int8) - 1
         always = np.ones(len(x), bool)
-        return model.logits(x), s, always, always
+        return (model.logits(x), draws(self.seed, rows, signs).astype(x.dtype), always,
+                always)
+
+    def move(self, x, s, epsilon):
+        return x + epsilon * s

@@ -2,11 +2,14 @@
 
 A defence has examples(model, x, y) -> (x, y), and is handed to `npgm.train`.
 """
+from npgm import names
 from npgm.defences.adversarial_training import AdversarialTraining
 
-__all__ = ["AdversarialTraining", "make"]
+DEFENCES = {"adversarial_training": AdversarialTraining}
+
+__all__ = ["DEFENCES", "AdversarialTraining", "make"]
 
 
 def make(name, **hyperparameters):
     """A defence by its name, as a run's configuration has it."""
-    return {"adversarial_training": AdversarialTraining}[name](**hyperparameters)
+    return names.find("defence", name, DEFENCES)(**hyperparameters)

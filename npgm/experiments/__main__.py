@@ -9,17 +9,16 @@ import sys
 import time
 from pathlib import Path
 
-from npgm import storage
-from npgm.data import MNIST_CHECKSUM, load_dataset
+from npgm import sources, storage
+from npgm.data import load_dataset
 from npgm.errors import Interrupted, NpgmError, StorageError
-from npgm.experiments import (adversarial_training, claims, fig1, fig2, fig3,
-                              optimizer_comparison, protocol, provenance, pseudocode,
-                              reduction, report, runs, scheduler, table2, tables)
+from npgm.experiments import protocol
+from npgm.experiments.output import report, results, tables, verdicts
+from npgm.experiments.store import provenance, scheduler, worker
+from npgm.experiments.store.record import records_of
+from npgm.experiments.studies import EXPERIMENTS
 
 DEFAULT_OUT = Path("results")
-EXPERIMENTS = {module.NAME: module for module in (
-    table2, fig1, fig2, fig3, reduction, optimizer_comparison, adversarial_training,
-    pseudocode)}
 
 
 def main(arguments=None):
@@ -28,8 +27,8 @@ def main(arguments=None):
     try:
         if options.name == "all":
             run_all(options)
-        elif options.name == claims.NAME:
-            claims.main(options.out, or_committed=options.out == DEFAULT_OUT)
+        elif options.name == verdicts.NAME:
+            verdicts.main(options.out, or_committed=options.out == DEFAULT_OUT)
         elif options.name == report.NAME:
             report.main(options.out, EXPERIMENTS,
                         or_committed=options.out == DEFAULT_OUT)
@@ -60,7 +59,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m npgm.experiments", allow_abbrev=False,
         description="Reproduce 'Gradient Masking Is a Type of Overfitting' (2018).")
-    names = [*EXPERIMENTS, claims.NAME, report.NAME, "all"]
+    names = [*EXPERIMENTS, verdicts.NAME, report.NAME, "all"]
     parser.add_argument("name", choices=names, metavar="NAME",
                         help="one of: " + ", ".join(names) + ". claims and "
                         "report (report.html, a page) read stored results and train "
@@ -95,31 +94,32 @@ def run_experiment(experiment, options):
     checksum = load_dataset(options.data).checksum
     wanted = experiment.wanted(options.steps, options.seeds, checksum)
     if options.fresh:
-        runs.forget(options.out, wanted)
-    scheduler.complete(options.out, [(run, experiment.MEASURES) for run in wanted],
+        worker.forget(options.out, wanted)
+    scheduler.complete(options.out, [(run, experiment.measures) for run in wanted],
                        options.data, options.jobs)
-    records = runs.records_of(options.out, wanted)
-    _warn_of_other_sources(records)
-    rows = experiment.rows(wanted, records)
-    trained = sum(record.wall_seconds for record in records)
+    records = records_of(options.out, wanted)
+    _warn_of_other_sources(records, experiment.measures)
     result = {
-        "experiment": experiment.NAME, "stamp": stamp(options, checksum), "rows": rows,
+        "experiment": experiment.name,
+        "stamp": results.stamp(options.steps, checksum, options.data),
+        "rows": experiment.rows(wanted, records),
         "provenance": {
             "settings": {"steps": options.steps, "seeds": options.seeds,
                          "data": checksum},
             "runs": {run.hash: {"configuration": run.configuration,
-                                **record.provenance}
+                                **record.provenance, "measured": {
+                                    name: record.measured[name] for name in
+                                    experiment.measures if name in record.measured}}
                      for run, record in zip(wanted, records)},
             "machine": provenance.machine(),
             "command_seconds": round(time.monotonic() - start, 1),
-            "training_seconds": round(trained, 1)}}
-    notes = "\n".join(tables.notes(result))
-    shown = tables.shown(experiment, rows)
-    text = tables.markdown(experiment.COLUMNS, shown) + f"\n{notes}\n"
-    kept = tables.write_all(options.out, experiment.NAME, result, text,
-                            experiment.csv(rows), experiment.draw)
-    print(tables.plain(experiment.COLUMNS, shown) + "\n" + notes)
-    print(f"written: {options.out}/{experiment.NAME}.json, .md, .csv, .png")
+            "training_seconds": round(sum(record.wall_seconds for record in records),
+                                      1)}}
+    kept = results.write(options.out, experiment, result)
+    shown = experiment.shown(result["rows"])
+    print(tables.plain(experiment.headed(result["rows"]), shown) + "\n"
+          + "\n".join(results.notes(result)))
+    print(f"written: {options.out}/{experiment.name}.json, .md, .csv, .png")
     if kept:
         print(f"kept: the results of other settings, now {kept}.*")
 
@@ -130,8 +130,8 @@ def run_all(options):
     checksum, failed = load_dataset(options.data).checksum, []
     if options.fresh:                   # here, because experiments share their runs
         for experiment in EXPERIMENTS.values():
-            runs.forget(options.out, experiment.wanted(options.steps, options.seeds,
-                                                       checksum))
+            worker.forget(options.out, experiment.wanted(options.steps, options.seeds,
+                                                         checksum))
         options.fresh = False
     try:            # all runs at once: one bar says what is left, no core waits
         scheduler.complete(options.out, _all_needs(options, checksum), options.data,
@@ -152,8 +152,8 @@ def run_all(options):
     if failed:
         raise NpgmError(f"failed: {', '.join(failed)}; the others are written: give "
                         "the same command again")
-    if not stamp(options, checksum):
-        claims.main(options.out)
+    if not results.stamp(options.steps, checksum, options.data):
+        verdicts.main(options.out)
     report.main(options.out, EXPERIMENTS)
 
 
@@ -164,27 +164,16 @@ def _all_needs(options, checksum):
     for experiment in EXPERIMENTS.values():
         for run in experiment.wanted(options.steps, options.seeds, checksum):
             _, measures = needs.setdefault(run.hash, (run, {}))
-            measures.update(dict.fromkeys(experiment.MEASURES))
+            measures.update(dict.fromkeys(experiment.measures))
     return sorted(((run, tuple(measures)) for run, measures in needs.values()),
                   key=lambda need: need[0].defence is None)
 
 
-def stamp(options, checksum):
-    """Why these numbers must not be held against the paper's, or ""."""
-    reasons = []
-    if options.steps != protocol.STEPS:
-        reasons.append(f"{options.steps:,} updates instead of {protocol.STEPS:,}")
-    if checksum != MNIST_CHECKSUM:
-        reasons.append(f"data from {options.data}")
-    return "NOT COMPARABLE with the paper: " + ", ".join(reasons) if reasons else ""
-
-
-def _warn_of_other_sources(records):
-    other = sum(record.provenance.get("sources") != provenance.sources()
-                for record in records)
+def _warn_of_other_sources(records, measures):
+    other = sum(record.sources(measures) != {sources.digest()} for record in records)
     if other:
-        print(f"note: {other} of these runs were trained before npgm's mathematics was "
-              "last edited; --fresh trains them again", file=sys.stderr)
+        print(f"note: {other} of these runs were trained or measured before npgm's "
+              "mathematics was last edited; --fresh trains them again", file=sys.stderr)
 
 
 def _available_cores():

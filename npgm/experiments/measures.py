@@ -1,125 +1,175 @@
-"""What is measured of a trained network, by name: (net, data) -> numbers.
+"""What is measured of a trained network, (net, data) -> numbers, and what the numbers
+are called. Each is declared here once; tables, columns and files follow.
 
-Errors and shares in percent. Names carry what the numbers depend on, since they
-are stored under them. Attacks are imported where they are used: with them comes
-Numba, which the command line itself need not wait for.
+Errors and shares in percent. A measure's name carries what its numbers depend on,
+since they are stored under it in a run's record.
 """
+from dataclasses import dataclass
+
 import numpy as np
 
+from npgm import vanishing
+from npgm.attacks import FGSM, PGD, DeepFool, RandomSign
 from npgm.experiments.protocol import EPSILON, EPSILONS
+from npgm.losses import cross_entropy, log_odds
+from npgm.network import forward
+from npgm.training import natural_error
 
 FIRST, PGD_FIRST = 1000, 2000       # test images of the attacks of many steps
 
-NATURAL, TRAIN, ACTIVITY = "natural", "train", "activity"
-FGS, FGS_SWEEP, FRS_SWEEP = f"fgs_{EPSILON}", "fgs_sweep", "frs_sweep"
-FGS_VANISHING = f"fgs_vanishing_{EPSILON}"
-RESIDUAL = "residual"
-DEEPFOOL, PGD = f"deepfool_{FIRST}", f"pgd_{EPSILON}_{PGD_FIRST}"
-
-FGS_NAMES = ("fgs_error", "fgs_error_repaired", "valid_fgs")
-RESIDUAL_NAMES = ("residual_zero", "residual_zero_train", "label_residual_zero",
-                  "valid_fgs_repaired")
-
-# Taken of the last network only; the others at every point of evaluation.
-LAST_ONLY = {DEEPFOOL, PGD, FGS_VANISHING, ACTIVITY}
-
-# The options of FGSM that make its gradient vanish earlier.
-VANISHING = {"plain": {}, "flushed": {"flush_subnormals": True},
-             "mean": {"reduction": "mean"},
-             "mean_flushed": {"reduction": "mean", "flush_subnormals": True}}
+MEASURES = {}           # name: function
+LAST_ONLY = set()       # those taken of a run's last network only
 
 
-def named(measure, *names):
-    """Quantities that are called in the results as in the measure."""
-    return {name: (measure, name) for name in names}
+def measure(name, last_only=False):
+    """Declare the function below it as a measure."""
+    def declare(function):
+        MEASURES[name] = function
+        if last_only:
+            LAST_ONLY.add(name)
+        function.measure = name
+        return function
+    return declare
 
 
-def percent(wrong):
-    return 100 * float(np.mean(wrong))
+@dataclass(frozen=True)
+class Quantity:
+    """A number of a measure, as results have it: its name there, its measure, its
+    column's heading and digits, and its entry in the measure, if it has another
+    name; "{epsilon}" in an entry is the row's."""
+
+    name: str
+    measure: str
+    heading: str
+    digits: int = 1
+    entry: str = ""
+
+    def entry_in(self, row):
+        return (self.entry or self.name).format(**row)
 
 
-def at(quantity, epsilon):
-    """The name of a quantity in a sweep."""
-    return f"{quantity}_{epsilon}"
-
-
+@measure("natural")
 def natural(net, data):
-    from npgm.training import natural_error
     return {"natural_error": natural_error(net, data.x_test, data.y_test)}
 
 
+@measure("train")
 def train(net, data):
-    from npgm.training import natural_error
     return {"train_error": natural_error(net, data.x_train, data.y_train)}
 
 
+NATURAL_ERROR = Quantity("natural_error", natural.measure, "natural error", 2)
+TRAIN_ERROR = Quantity("train_error", train.measure, "training error", 2)
+
+
+@measure(f"fgs_{EPSILON}")
 def fgs(net, data):
     """FGSM on the test set: as attacked, and with the loss repaired."""
     numbers = _fgs(net, data, (EPSILON,))
     return {name.removesuffix(f"_{EPSILON}"): value for name, value in numbers.items()}
 
 
+@measure("fgs_sweep")
 def fgs_sweep(net, data):
     """The same for every epsilon."""
     return _fgs(net, data, EPSILONS)
 
 
 def _fgs(net, data, epsilons):
-    from npgm.attacks import FGSM
-    from npgm.losses import log_odds
     attacked = FGSM().sweep(net, data.x_test, data.y_test, epsilons)
-    repaired = FGSM(loss=log_odds).sweep(net, data.x_test, data.y_test, epsilons)
+    repaired = FGSM(loss="log_odds").sweep(net, data.x_test, data.y_test, epsilons)
     numbers = {"valid_fgs": percent(attacked.valid)}
     for k, epsilon in enumerate(epsilons):
-        numbers[at("fgs_error", epsilon)] = percent(attacked.success[k])
-        numbers[at("fgs_error_repaired", epsilon)] = percent(repaired.success[k])
+        numbers[f"fgs_error_{epsilon}"] = percent(attacked.success[k])
+        numbers[f"fgs_error_repaired_{epsilon}"] = percent(repaired.success[k])
     return numbers
 
 
-def fgs_vanishing(net, data):
-    """FGSM of each image's own loss and of the mean over the test set, with and
-    without subnormals flushed to zero."""
-    from npgm.attacks import FGSM
-    numbers = {}
-    for way, options in VANISHING.items():
-        attack = FGSM(EPSILON, **options)
-        sweep = attack.sweep(net, data.x_test, data.y_test, (EPSILON,))
-        numbers[f"fgs_error_{way}"] = percent(sweep.success)
-        numbers[f"valid_fgs_{way}"] = percent(sweep.valid)
-    return numbers
+FGS_ERROR = Quantity("fgs_error", fgs.measure, "FGS error")
+FGS_ERROR_REPAIRED = Quantity("fgs_error_repaired", fgs.measure, "FGS error, repaired")
+VALID_FGS = Quantity("valid_fgs", fgs.measure, "valid FGS images")
+# Where a row has an epsilon of its own: that of the protocol, and the row's.
+FGS_ERROR_PROTOCOL = Quantity(f"fgs_error_{EPSILON}", fgs.measure, "FGS test error",
+                              entry="fgs_error")
+FGS_ERROR_SWEPT = Quantity("fgs_error", fgs_sweep.measure, "FGS error",
+                           entry="fgs_error_{epsilon}")
+FGS_ERROR_REPAIRED_SWEPT = Quantity("fgs_error_repaired", fgs_sweep.measure,
+                                    "FGS error, repaired",
+                                    entry="fgs_error_repaired_{epsilon}")
 
 
+@measure("frs_sweep")
+def frs_sweep(net, data):
+    """FRSM on all training images, for every epsilon."""
+    sweep = RandomSign().sweep(net, data.x_train, data.y_train, EPSILONS)
+    return {f"frs_error_{epsilon}": percent(success)
+            for epsilon, success in zip(EPSILONS, sweep.success)}
+
+
+FRS_ERROR_SWEPT = Quantity("frs_error", frs_sweep.measure, "FRS training error", 2,
+                           "frs_error_{epsilon}")
+
+
+@measure("residual")
 def residual(net, data):
     """What float32 leaves of p - onehot(y): the share of images of which every entry
     is 0, among test and training images, and of test images of which the label's is;
     and the share with a gradient once it is repaired."""
-    from npgm.attacks import FGSM
-    from npgm.losses import log_odds
     zero, label_zero = _zeros(net, data.x_test, data.y_test)
-    repaired = FGSM(loss=log_odds).sweep(net, data.x_test, data.y_test, (EPSILON,))
+    repaired = FGSM(loss="log_odds").sweep(net, data.x_test, data.y_test, (EPSILON,))
     return {"residual_zero": zero, "label_residual_zero": label_zero,
             "residual_zero_train": _zeros(net, data.x_train, data.y_train)[0],
             "valid_fgs_repaired": percent(repaired.valid)}
 
 
 def _zeros(net, x, y):
-    from npgm.losses import cross_entropy
     z = np.concatenate([net.logits(x[s:s + 1000]) for s in range(0, len(x), 1000)])
     _, dz = cross_entropy(z, y)
     return percent(~dz.any(axis=1)), percent(dz[np.arange(len(y)), y] == 0)
 
 
-def frs_sweep(net, data):
-    """FRSM on all training images, for every epsilon."""
-    from npgm.attacks import RandomSign
-    sweep = RandomSign().sweep(net, data.x_train, data.y_train, EPSILONS)
-    return {at("frs_error", epsilon): percent(success)
-            for epsilon, success in zip(EPSILONS, sweep.success)}
+RESIDUAL_ZERO = Quantity("residual_zero", residual.measure, "residual all zero")
+RESIDUAL_ZERO_TRAIN = Quantity("residual_zero_train", residual.measure,
+                               "residual all zero, training images")
+LABEL_RESIDUAL_ZERO = Quantity("label_residual_zero", residual.measure,
+                               "label's residual zero")
+VALID_FGS_REPAIRED = Quantity("valid_fgs_repaired", residual.measure, "valid, repaired")
+
+# Ways in which the gradient vanishes earlier than in each image's own loss.
+VANISHING = {"plain": "each image's own loss", "flushed": "subnormals flushed",
+             "mean": "mean loss", "mean_flushed": "mean loss, subnormals flushed"}
 
 
+@measure(f"fgs_vanishing_{EPSILON}", last_only=True)
+def fgs_vanishing(net, data):
+    """FGSM of each image's own loss and of the mean over the test set, with and
+    without subnormals flushed to zero."""
+    mean, model = vanishing.mean_over(cross_entropy, len(data.x_test)), net
+    flushing = vanishing.Flushed(net)
+    ways = {"plain": (cross_entropy, model),
+            "flushed": (vanishing.flushed(cross_entropy), flushing),
+            "mean": (mean, model),
+            "mean_flushed": (vanishing.flushed(mean), flushing)}
+    numbers = {}
+    for way in VANISHING:
+        loss, model = ways[way]
+        sweep = FGSM(loss=loss).sweep(model, data.x_test, data.y_test, (EPSILON,))
+        numbers[f"fgs_error_{way}"] = percent(sweep.success)
+        numbers[f"valid_fgs_{way}"] = percent(sweep.valid)
+    return numbers
+
+
+FGS_ERROR_VANISHING = tuple(
+    Quantity(f"fgs_error_{way}", fgs_vanishing.measure, f"FGS error, {words}")
+    for way, words in VANISHING.items())
+VALID_FGS_VANISHING = tuple(
+    Quantity(f"valid_fgs_{way}", fgs_vanishing.measure, f"valid, {words}")
+    for way, words in VANISHING.items())
+
+
+@measure(f"deepfool_{FIRST}", last_only=True)
 def deepfool(net, data):
     """The mean relative perturbation that fools, of the first test images."""
-    from npgm.attacks import DeepFool
     numbers, x, y = {}, data.x_test[:FIRST], data.y_test[:FIRST]
     for name, norm in (("deepfool_l2", 2), ("deepfool_linf", np.inf)):
         attack = DeepFool(norm)
@@ -128,20 +178,27 @@ def deepfool(net, data):
     return numbers
 
 
+DEEPFOOL_L2 = Quantity("deepfool_l2", deepfool.measure, "DeepFool L2")
+DEEPFOOL_LINF = Quantity("deepfool_linf", deepfool.measure, "DeepFool Linf")
+
+
+@measure(f"pgd_{EPSILON}_{PGD_FIRST}", last_only=True)
 def pgd(net, data):
     """40 steps of PGD on the first test images, as attacked and repaired."""
-    from npgm import attacks
-    from npgm.losses import log_odds
     x, y = data.x_test[:PGD_FIRST], data.y_test[:PGD_FIRST]
-    return {"pgd_error": percent(attacks.PGD(EPSILON)(net, x, y).success),
+    return {"pgd_error": percent(PGD(EPSILON)(net, x, y).success),
             "pgd_error_repaired": percent(
-                attacks.PGD(EPSILON, loss=log_odds)(net, x, y).success)}
+                PGD(EPSILON, loss=log_odds)(net, x, y).success)}
 
 
+PGD_ERROR = Quantity("pgd_error", pgd.measure, "PGD error")
+PGD_ERROR_REPAIRED = Quantity("pgd_error_repaired", pgd.measure, "PGD error, repaired")
+
+
+@measure("activity", last_only=True)
 def activity(net, data):
     """Hidden units active on the test set, and the median of z_y minus the
     largest other logit."""
-    from npgm.network import forward
     activations = forward(net.layers, data.x_test)
     rows, z = np.arange(len(data.y_test)), activations[-1].copy()
     right = z[rows, data.y_test]
@@ -151,6 +208,9 @@ def activity(net, data):
             "logit_lead": float(np.median(right - z.max(axis=1)))}
 
 
-MEASURES = {NATURAL: natural, TRAIN: train, ACTIVITY: activity, FGS: fgs,
-            FGS_SWEEP: fgs_sweep, FGS_VANISHING: fgs_vanishing,
-            RESIDUAL: residual, FRS_SWEEP: frs_sweep, DEEPFOOL: deepfool, PGD: pgd}
+ACTIVE_HIDDEN = Quantity("active_hidden", activity.measure, "active hidden units")
+LOGIT_LEAD = Quantity("logit_lead", activity.measure, "median logit lead")
+
+
+def percent(wrong):
+    return 100 * float(np.mean(wrong))

@@ -3,6 +3,8 @@
 Where the paper is silent, TensorFlow 1's conventions, its framework's, stand:
 the initial weights, AdaGrad's first accumulator, Adam's epsilon-hat form.
 """
+import dataclasses
+
 from npgm.optimizers import SGD, AdaGrad, Adam, Momentum, RMSprop
 
 HIDDEN = (600, 128)             # Table I; inputs and classes come with the data
@@ -21,6 +23,12 @@ OPTIMIZERS = {
     "rmsprop": RMSprop(learning_rate=0.001, decay=0.9, epsilon=1e-10),
     "adam": Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8),
 }
+
+
+def optimizer(name, **changed):
+    """The protocol's optimizer of that name, with what is given changed."""
+    return dataclasses.replace(OPTIMIZERS[name], **changed)
+
 
 # Fig. 1 and 3: Adam's learning rates.
 RATES = (0.1, 0.075, 0.05, 0.03, 0.02, 0.015, 0.01, 0.0075, 0.005, 0.003, 0.002,

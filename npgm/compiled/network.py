@@ -1,0 +1,186 @@
+"""The compiled twin of `network.MLP`, for training and for attacks.
+
+The mathematics stands in `network` and `losses`. Here it is put together again
+from `kernels`, in memory that is kept from call to call.
+"""
+from typing import NamedTuple
+
+import numpy as np
+
+from npgm import losses
+from npgm.compiled import twins
+from npgm.compiled.jit import compiled
+from npgm.compiled.kernels import (SparseRows, cross_entropy, dense_product, multiply,
+                                   product, relu, relu_backward, sum_rows, transpose,
+                                   transpose_dense)
+from npgm.network import aligned_zeros, layer_views
+
+KEPT = 3        # numbers of examples for which memory is kept
+
+
+class Layer(NamedTuple):
+    """What one layer's kernels read and write. N examples, n inputs, m outputs."""
+
+    W: np.ndarray               # (n, m)
+    b: np.ndarray               # (m,)
+    dW: np.ndarray
+    db: np.ndarray
+    H: np.ndarray               # (N, n): its input, x or the Z of the layer before
+    H_sparse: SparseRows        # (N, n)
+    H_transposed: SparseRows    # (n, N)
+    Z: np.ndarray               # (N, m): its output, after relu in hidden layers
+    dZ: np.ndarray              # (N, m)
+    dZ_sparse: SparseRows       # (N, m)
+    W_transposed: np.ndarray    # (m, n)
+    cursor: np.ndarray          # (n,) uint32
+    zeros: np.ndarray           # as many as the widest layer has units
+
+
+@compiled
+def forward(layers, sparse, first):
+    """Z of every layer from the first-th on. sparse[i] becomes whether layer i's
+    input was multiplied as sparse rows. Twin: `network.forward`."""
+    last = len(layers) - 1
+    for i in range(first, last + 1):
+        layer = layers[i]
+        sparse[i] = multiply(layer.H, layer.H_sparse, layer.W, layer.b, layer.Z)
+        if i < last:
+            relu(layer.Z)
+
+
+@compiled
+def through_weights(layer, dH):
+    """dH = dZ W^T, the gradient of a layer's input."""
+    transpose_dense(layer.W, layer.W_transposed)
+    multiply(layer.dZ, layer.dZ_sparse, layer.W_transposed, layer.zeros, dH)
+
+
+@compiled
+def backward(layers, sparse, live):
+    """dW and db of every layer, from the last one's dZ. Twin: `network.backward`."""
+    last = len(layers) - 1
+    for i in range(live.size):      # a zero residual: everything behind it is zero
+        live[i] = np.any(layers[last].dZ[i])
+    for i in range(last, -1, -1):
+        layer = layers[i]
+        if sparse[i]:
+            transpose(layer.H_sparse, live, layer.H_transposed, layer.cursor)
+            product(layer.H_transposed, layer.dZ, layer.zeros, layer.dW)
+        else:
+            dense_product(layer.H.T, layer.dZ, layer.zeros, layer.dW)
+        sum_rows(layer.dZ, layer.db)
+        if i > 0:
+            through_weights(layer, layers[i - 1].dZ)
+            relu_backward(layers[i - 1].dZ, layers[i - 1].Z)
+
+
+@compiled
+def backward_to_x(layers, dX):
+    """dX from the last layer's dZ. Twin: `network.backward_to_x`."""
+    for i in range(len(layers) - 1, 0, -1):
+        through_weights(layers[i], layers[i - 1].dZ)
+        relu_backward(layers[i - 1].dZ, layers[i - 1].Z)
+    through_weights(layers[0], dX)
+
+
+class CompiledMLP:
+    """An MLP whose products run in `kernels`, on one thread: the same bits whatever
+    the number of cores."""
+
+    def __init__(self, net):
+        """net: an MLP, whose theta is read at every call."""
+        self.net = net
+        self._dtheta = aligned_zeros(net.theta.size, net.dtype)
+        self._memory = {}
+
+    def compiled(self):
+        """Itself: there is nothing faster."""
+        return self
+
+    def mean_gradient(self, x, y, loss=losses.cross_entropy):
+        """As `MLP.mean_gradient`; dtheta holds until the next call.
+
+        x (N, D) and y (N,) int64 are not checked: they must fit the network.
+        """
+        layers = self._layers(x)
+        sparse, dZ = np.zeros(len(layers), bool), layers[-1].dZ
+        forward(layers, sparse, 0)
+        if loss is losses.cross_entropy and twins.may_stand_in(twins.CROSS_ENTROPY):
+            values = np.empty(len(x), self.net.dtype)
+            cross_entropy(layers[-1].Z, y, dZ, values)
+        else:
+            values, dZ[:] = loss(layers[-1].Z.copy(), y)
+            dZ /= dZ.dtype.type(len(x))
+        backward(layers, sparse, np.zeros(len(x), bool))
+        return values, self._dtheta
+
+    def logits(self, x):
+        """As `MLP.logits`."""
+        layers = self._layers(self.net.check_x(x))
+        forward(layers, np.zeros(len(layers), bool), 0)
+        return layers[-1].Z.copy()
+
+    def linearize(self, x):
+        """As `MLP.linearize`, but the function holds only until the next call of
+        any other method."""
+        z, layers = self.logits(x), self._layers(x)
+
+        def vjp(dz):
+            self.net.check_dz(dz, z)
+            layers[-1].dZ[:] = dz
+            dx = np.empty_like(x, order="C")
+            backward_to_x(layers, dx)
+            return dx
+        return z, vjp
+
+    def vjp(self, x, dz):
+        """As `MLP.vjp`."""
+        return self.linearize(x)[1](dz)
+
+    def logits_on_line(self, x, s):
+        """As `MLP.logits_on_line`."""
+        self.net.check_line(x, s)
+        layers, sparse = self._layers(x), np.zeros(len(self.net.layers), bool)
+        start, slope = (np.empty_like(layers[0].Z) for _ in range(2))
+        multiply(layers[0].H, layers[0].H_sparse, layers[0].W, layers[0].b, start)
+        multiply(np.ascontiguousarray(s), layers[0].H_sparse,
+                 layers[0].W, layers[0].zeros, slope)
+
+        def logits(epsilon):
+            Z = layers[0].Z
+            np.multiply(slope, Z.dtype.type(epsilon), out=Z)
+            np.add(start, Z, out=Z)
+            if len(layers) > 1:
+                relu(Z)
+                forward(layers, sparse, 1)
+            return layers[-1].Z.copy()
+        return logits
+
+    def _layers(self, x):
+        memory = self._memory.pop(len(x), None) or self._new_memory(len(x))
+        self._memory[len(x)] = memory               # the newest stands last
+        if len(self._memory) > KEPT:
+            del self._memory[next(iter(self._memory))]
+        first, *others = memory
+        return (first._replace(H=np.ascontiguousarray(x)), *others)
+
+    def _new_memory(self, N):
+        net = self.net
+
+        def dense(rows, columns):
+            return aligned_zeros(rows * columns, net.dtype).reshape(rows, columns)
+
+        def sparse(rows, columns):
+            return SparseRows.empty((rows, columns), net.dtype)
+
+        zeros, layers = np.zeros(max(net.sizes), net.dtype), []
+        H = dense(0, 0)             # layer 0's is x, put there at every call
+        gradients = layer_views(net.sizes, self._dtheta)
+        for (W, b), (dW, db), n, m in zip(net.layers, gradients, net.sizes,
+                                          net.sizes[1:]):
+            layers.append(Layer(
+                W, b, dW, db, H, H_sparse=sparse(N, n), H_transposed=sparse(n, N),
+                Z=dense(N, m), dZ=dense(N, m), dZ_sparse=sparse(N, m),
+                W_transposed=dense(m, n), cursor=np.zeros(n, np.uint32), zeros=zeros))
+            H = layers[-1].Z
+        return tuple(layers)

@@ -1,0 +1,171 @@
+"""What an experiment is: runs, what is asked of them, and a picture, as data."""
+from dataclasses import dataclass, field
+from typing import Callable
+
+from npgm.data import MNIST_CHECKSUM
+from npgm.experiments import rows as rows_of
+from npgm.experiments.store.run import Run
+from npgm.training import log_spaced
+
+# How a row's keys are written in a table: heading and format.
+KEYS = {"learning_rate": ("learning rate", "{:g}"), "epsilon": ("epsilon", "{:g}"),
+        "step": ("updates", "{:,}")}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What distinguishes the runs of an experiment: an optimizer of npgm.optimizers,
+    and a defence, {"name": ..., its hyperparameters}, or None. The rest is the
+    protocol's."""
+
+    optimizer: object
+    defence: dict | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Its rows: one for each value of the keys, with every quantity summed up over the
+    seeds; its table, its CSV and the check of what is read back follow from this.
+
+    runs: the Settings to be trained, with every seed. keys: what tells rows apart, by
+    the names of a run's fields and hyperparameters; "step" for a row at each point of
+    evaluation, "epsilon" for one at each of epsilons(keys so far). draw: result ->
+    figure. paper: keys -> {quantity: what the paper reports, in percent}. more: keys ->
+    {name: value}, what else stands in a row; columns: (heading, row -> text), more
+    columns. table: the values of keys that the table shows, beside the last step.
+    """
+
+    name: str
+    title: str
+    runs: tuple
+    keys: tuple
+    quantities: tuple
+    draw: Callable
+    paper: Callable | None = None
+    more: Callable = field(default=lambda keys: {})
+    columns: tuple = ()
+    epsilons: Callable | None = None
+    table: dict = field(default_factory=dict)
+
+    @property
+    def measures(self):
+        """The names of the measures its quantities come from."""
+        return tuple(dict.fromkeys(quantity.measure for quantity in self.quantities))
+
+    def wanted(self, steps, seeds, data_checksum):
+        """The runs, seed by seed, so that an interrupted command has whole seeds
+        first."""
+        return [Run.of(setting.optimizer, seed=seed, steps=steps,
+                       data_checksum=data_checksum, defence=setting.defence)
+                for seed in range(seeds) for setting in self.runs]
+
+    def rows(self, wanted, records):
+        """The rows of NAME.json, from the records of the wanted runs."""
+        record_of = {run.hash: record for run, record in zip(wanted, records)}
+        return [self._row(keys, runs, [record_of[run.hash] for run in runs])
+                for keys, runs in self.groups(wanted)]
+
+    def groups(self, wanted):
+        """[(keys of a row, its runs), ...]: the seeds of one setting and point."""
+        settings = {}
+        for run in wanted:
+            keys = tuple((key, run.key(key)) for key in self.keys
+                         if key not in ("step", "epsilon"))
+            settings.setdefault(keys, []).append(run)
+        return [(keys, runs) for common, runs in settings.items()
+                for keys in self._points(dict(common), runs[0].steps)]
+
+    def _points(self, keys, steps):
+        rows = [keys]
+        if "epsilon" in self.keys:
+            rows = [{**keys, "epsilon": epsilon} for epsilon in self.epsilons(keys)]
+        if "step" in self.keys:
+            rows = [{**row, "step": step} for row in rows for step in log_spaced(steps)]
+        return rows
+
+    def _row(self, keys, runs, records):
+        row = {**keys, **self.more(keys)}
+        for quantity in self.quantities:
+            entry = quantity.entry_in(keys)
+            row[quantity.name] = rows_of.summary([
+                record.at(keys.get("step", run.steps), quantity.measure, entry)
+                for run, record in zip(runs, records)])
+        row["runs"] = [run.hash for run in runs]
+        row["diverged_at"] = [record.diverged_at for record in records]
+        if self.paper:
+            numbers = self.paper(keys)
+            ours = all(run.data_checksum == MNIST_CHECKSUM for run in runs)
+            row["paper"] = numbers if ours else dict.fromkeys(numbers)
+        return row
+
+    def shown(self, rows):
+        """Those of its rows that its table has."""
+        chosen = rows_of.select(rows, **self.table)
+        return rows_of.last(chosen) if "step" in self.keys else chosen
+
+    def headed(self, rows):
+        """[(heading, row -> text), ...], the columns of a table of rows: its keys, its
+        quantities, each with the paper's beside it where the paper has one, and more."""
+        columns = [_key_column(key) for key in self.keys]
+        for quantity in self.quantities:
+            columns.append((quantity.heading, lambda row, q=quantity: rows_of.text(
+                row[q.name], q.digits)))
+            if any(_paper(row, quantity) is not None for row in rows):
+                columns.append(("paper", lambda row, q=quantity: rows_of.text(
+                    _paper(row, q), q.digits)))
+        return [*columns, *self.columns]
+
+    def fits(self, result):
+        """Whether a result, as read from a file, has the rows, columns and runs that
+        this experiment writes with the settings it names."""
+        settings = _settings(result, len(self.runs))
+        if settings is None:
+            return False
+        wanted = self.wanted(settings["steps"], settings["seeds"], settings["data"])
+        expected = [(keys, runs, set(self.more(keys)),
+                     set(self.paper(keys)) if self.paper else set())
+                    for keys, runs in self.groups(wanted)]
+        try:        # from here on, only what the file holds can go wrong
+            provenance = result["provenance"]
+            return (result["experiment"] == self.name
+                    and isinstance(result["stamp"], str)
+                    and isinstance(provenance["training_seconds"], (int, float))
+                    and isinstance(provenance["machine"]["versions"], dict)
+                    and isinstance(provenance["machine"]["processor"], str)
+                    and {hash: run["configuration"] for hash, run in provenance[
+                        "runs"].items()} == {r.hash: r.configuration for r in wanted}
+                    and len(result["rows"]) == len(expected)
+                    and all(self._row_fits(row, *parts) for row, parts in zip(
+                        result["rows"], expected)))
+        except (KeyError, TypeError, AttributeError):
+            return False
+
+    def _row_fits(self, row, keys, runs, more, paper):
+        said = {**keys, "runs": [run.hash for run in runs]}
+        return (all(row[key] == value for key, value in said.items())
+                and more <= set(row) and paper == set(row.get("paper", {}))
+                and len(row["diverged_at"]) == len(runs)
+                and all(rows_of.is_summary(row[quantity.name], len(runs))
+                        for quantity in self.quantities))
+
+
+def _settings(result, count):
+    """The settings that a result names, if they are some and it has as many runs as
+    they make of `count` a seed; else None."""
+    try:
+        settings, runs = (result["provenance"][part] for part in ("settings", "runs"))
+        kinds = {"steps": int, "seeds": int, "data": str}
+        fit = (all(type(settings[name]) is kind for name, kind in kinds.items())
+               and settings["steps"] >= 1 and len(runs) == count * settings["seeds"])
+    except (KeyError, TypeError):
+        return None
+    return settings if fit else None
+
+
+def _paper(row, quantity):
+    return row.get("paper", {}).get(quantity.name)
+
+
+def _key_column(key):
+    heading, form = KEYS.get(key, (key.replace("_", " "), "{}"))
+    return heading, lambda row: form.format(row[key])

@@ -1,0 +1,1 @@
+"""Runs, trained once, kept, measured: what every experiment is made of."""

@@ -1,0 +1,43 @@
+"""What a result came from: versions, machine, threads."""
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import npgm
+from npgm import sources
+
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
+                    "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def machine(before=None):
+    """The state of things now; before: that of an earlier part of the same run, whose
+    sources are kept where they were others."""
+    earlier = set((before or {}).get("earlier_sources", []))
+    earlier |= {before["sources"]} if before and "sources" in before else set()
+    earlier -= {sources.digest()}
+    return {**({"earlier_sources": sorted(earlier)} if earlier else {}),
+            "versions": {"npgm": npgm.__version__, "python": platform.python_version(),
+                         **{name: version(name) for name in ("numpy", "numba")}},
+            "sources": sources.digest(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "processor": _processor(), "cores": os.cpu_count(),
+            "threads_per_process": os.environ.get(THREAD_VARIABLES[0])}
+
+
+def one_thread_each():
+    """Make processes started from now on use one thread: a run is one thread,
+    and two runs must not fight over the cores."""
+    for name in THREAD_VARIABLES:
+        os.environ[name] = "1"
+
+
+def _processor():
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"

@@ -1,0 +1,33 @@
+"""Optimizers, losses, attacks by name: one of ours, or a user's own by where it is."""
+import difflib
+import importlib
+
+from npgm.errors import InputError
+
+
+def find(kind, name, known):
+    """What `name` stands for: known[name], or for "package.module:Name" that of a
+    module that can be imported. InputError names the nearest one known."""
+    if isinstance(name, str) and name in known:
+        return known[name]
+    module, colon, path = str(name).partition(":")
+    if not colon:
+        near = difflib.get_close_matches(str(name), known, 1, 0.5)
+        raise InputError(f"{kind} {name!r}: " + (f"is it {near[0]!r}? " if near else "")
+                         + f"Choose one of {', '.join(known)}, or package.module:Name")
+    try:
+        found = importlib.import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(f"{kind} {name!r} is not to be found: {error}") from error
+    return found
+
+
+def name_of(thing, known):
+    """The name that `find` finds a class or function by."""
+    for name, ours in known.items():
+        if ours is thing:
+            return name
+    kind = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{kind.__module__}:{kind.__qualname__}"

@@ -1,0 +1,129 @@
+"""What an optimizer is made of.
+
+A rule is the update of one parameter, plain arithmetic: theta, its gradient g, the
+arrays the optimizer keeps and its coefficients in; out comes every quantity that it
+computes, by the names it declares. An optimizer is a frozen dataclass of
+hyperparameters with three parts:
+
+    initial       the arrays it keeps, each shaped like theta, and what they
+                  start at
+    rule          the update; it takes by name what it needs of the other two
+    coefficients  the numbers of update t, the same for every parameter
+
+`Optimizer.update` calls a rule on whole NumPy arrays; training compiles the very
+same function for one parameter at a time. No operation is reordered, so both give
+the same bits. A new optimizer, a user's own too, is such a class and such a rule.
+
+g is the gradient of the mean loss of the batch; t counts updates from 1.
+"""
+import functools
+import inspect
+from types import SimpleNamespace
+
+import numpy as np
+
+from npgm.errors import InputError
+
+# Typed, because a compiled `1 - beta1` would take a bare 1 for a 64-bit
+# integer and leave float32. In float64 arithmetic it is an ordinary 1.
+ONE = np.float32(1)
+
+
+def quantities(*names):
+    """Name what a rule returns, in order: theta and each array it keeps are among
+    them; any other is there to be seen."""
+    def name(rule):
+        rule.quantities = names
+        return rule
+    return name
+
+
+class Optimizer:
+    """What all optimizers share; see the module's docstring for the parts."""
+
+    initial = {}
+    rule = None
+
+    def coefficients(self, t):
+        """{name: number} of update t, float64."""
+        return {}
+
+    def init(self, theta):
+        """State before the first update: t = 0 and the arrays of `initial`, each
+        of theta's shape and dtype. Raises InputError."""
+        if not isinstance(theta, np.ndarray) or theta.dtype.kind != "f":
+            raise InputError(f"theta is a {type(theta).__name__}: give an array of "
+                             "floats, for example net.theta")
+        self._check_parts()
+        arrays = {name: np.full_like(theta, value)
+                  for name, value in self.initial.items()}
+        return SimpleNamespace(t=0, **arrays)
+
+    def update(self, theta, dtheta, state):
+        """One update, in place: theta and state become those after it.
+
+        theta, dtheta: arrays of one shape and floating dtype, dtheta the gradient of
+        the mean loss; state: from init. Raises InputError.
+        """
+        check_gradient(theta, dtheta)
+        new = self.compute(theta, dtheta, state)
+        theta[...] = new["theta"]
+        for name in self.initial:
+            getattr(state, name)[...] = new[name]
+        state.t += 1
+
+    def compute(self, theta, dtheta, state):
+        """{name: array} of every quantity of the next update, which is not made."""
+        known = {**vars(state), **self.typed_coefficients(state.t + 1, theta.dtype)}
+        with np.errstate(all="ignore"):  # a diverging run is a result, not noise
+            values = self.rule(theta, dtheta,
+                               *(known[name] for name in arguments(self.rule)))
+        return dict(zip(self.rule.quantities, values))
+
+    def compiled(self):
+        """The function `update`, its rule compiled into one loop over theta: the same
+        bits. `update` itself where Numba's JIT is off or cannot keep them."""
+        from npgm.compiled import compiled_update       # which loads Numba
+        return compiled_update(self)
+
+    def typed_coefficients(self, t, dtype):
+        """coefficients(t), each rounded once, to the dtype of theta."""
+        return {name: dtype.type(c) for name, c in self.coefficients(t).items()}
+
+    def _check_parts(self):
+        """InputError, in one line, unless rule, initial and coefficients fit."""
+        kind, given = type(self).__name__, getattr(self.rule, "quantities", ())
+        if missing := {"theta", *self.initial} - set(given):
+            raise InputError(
+                f"{kind}: its rule must return {', '.join(sorted(missing))}: name all "
+                "that it returns, for example @quantities('theta', 'm', 'step')")
+        if taken := set(self.initial) & {"t", "theta", "g"}:
+            raise InputError(f"{kind}.initial: {taken.pop()!r} has a meaning already: "
+                             "choose another name")
+        unknown = set(arguments(self.rule)) - {*self.initial, *self.coefficients(1)}
+        if unknown:
+            raise InputError(f"{kind}: its rule wants {', '.join(sorted(unknown))}: "
+                             "give it in initial or coefficients")
+
+    def _require(self, **ranges):
+        """Check hyperparameters: each name's value must lie in [low, high)."""
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not low <= value < high:
+                raise InputError(
+                    f"{type(self).__name__}({name}={value!r}): give a number of at "
+                    f"least {low} and below {high}")
+
+
+@functools.cache
+def arguments(rule):
+    """What a rule takes after theta and g, by name."""
+    return tuple(inspect.signature(rule).parameters)[2:]
+
+
+def check_gradient(theta, dtheta):
+    """InputError unless dtheta has theta's shape and dtype."""
+    if dtheta.shape != theta.shape or dtheta.dtype != theta.dtype:
+        raise InputError(
+            f"dtheta is {dtheta.dtype}{dtheta.shape} but theta is "
+            f"{theta.dtype}{theta.shape}: pass the gradient of this theta")

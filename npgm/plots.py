@@ -1,0 +1,107 @@
+"""How figures look and how they are written."""
+import io
+
+from npgm import storage
+
+PAPER, NATURAL, ATTACKED, REPAIRED, VALID = (
+    "#222222", "#6b7a8f", "#1f77b4", "#d62728", "#9ccc9c")
+
+# What is drawn of FGSM wherever it is drawn: (quantity, label, color).
+FGS_BARS = (("fgs_error", "FGS, as attacked", ATTACKED),
+            ("fgs_error_repaired", "FGS, residual repaired", REPAIRED),
+            ("valid_fgs", "valid FGS images", VALID))
+
+STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
+         "axes.grid": True, "grid.alpha": 0.3, "axes.axisbelow": True,
+         "figure.constrained_layout.use": True, "savefig.dpi": 150}
+
+
+def new(columns, width=10, height=4.2, rows=1, **options):
+    """A figure with rows of axes: (figure, axes)."""
+    import matplotlib       # here, because it takes longer than all the rest
+    from matplotlib.figure import Figure
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height))
+        return figure, figure.subplots(rows, columns, **options)
+
+
+def shades(colormap, count):
+    """That many colors of a colormap, its palest left out."""
+    import matplotlib
+    return [matplotlib.colormaps[colormap](0.3 + 0.7 * k / max(1, count - 1))
+            for k in range(count)]
+
+
+def line(ax, x, values, color, label, style="-"):
+    """Means with markers, and a shade from the lowest to the highest seed.
+    values: (means, lows, highs)."""
+    middle, low, high = values
+    ax.plot(x, middle, f"o{style}", ms=3, lw=1.5, color=color, label=label)
+    ax.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
+
+
+def log_plain(ax):
+    """A logarithmic y axis, its ticks in plain numbers."""
+    ax.set_yscale("log")
+    plain_ticks(ax.yaxis, (1, 2, 5))
+
+
+def log_rate(ax):
+    """A logarithmic x axis of learning rates, in plain numbers too."""
+    ax.set_xscale("log")
+    plain_ticks(ax.xaxis, (1, 3))
+
+
+def plain_ticks(axis, digits):
+    """Ticks of a logarithmic axis at those digits, written out."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+    axis.set_major_locator(LogLocator(subs=digits))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def bars(ax, rows, series, name):
+    """Groups of bars, a group a row and a bar a (quantity, label, color): means,
+    a dot a seed, and a line where the paper has a number. name: a format of the row
+    that a group is called by."""
+    width, paper = 0.8 / len(series), "paper"
+    for s, (quantity, label, color) in enumerate(series):
+        for i, row in enumerate(rows):
+            x = i - 0.4 + (s + 0.5) * width
+            values = [v for v in row[quantity]["values"] if v is not None]
+            if values:
+                ax.bar(x, row[quantity]["mean"], 0.92 * width, color=color,
+                       label=label if i == 0 else None)
+            if len(values) > 1:
+                ax.plot([x] * len(values), values, "o", ms=3, mfc="white",
+                        mec="#222222", mew=0.8)
+            if row.get("paper", {}).get(quantity) is not None:
+                ax.plot([x - width / 2, x + width / 2], [row["paper"][quantity]] * 2,
+                        color=PAPER, lw=2, label=paper)
+                paper = None            # one entry in the legend
+    ax.set_xticks(range(len(rows)), [name.format(**row) for row in rows])
+    ax.grid(axis="x", visible=False)
+
+
+def legend_below(figure, ax, columns=5):
+    """One legend under all axes, of what one of them shows."""
+    handles, labels = ax.get_legend_handles_labels()
+    if handles:                 # none if every run diverged
+        figure.legend(handles, labels, loc="outside lower center", frameon=False,
+                      ncols=min(columns, len(handles)), fontsize=9)
+
+
+def png(figure, stamp=""):
+    """The picture as bytes, a stamp in small print along its top."""
+    import matplotlib
+    if stamp:
+        figure.suptitle(stamp, fontsize=8, color="#b00020")
+    file = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(file, format="png", metadata={"Software": "npgm"})
+    return file.getvalue()
+
+
+def save(figure, path, stamp=""):
+    with storage.replacing(path) as file:
+        file.write(png(figure, stamp))
