@@ -1,7 +1,8 @@
 """python -m benchmarks [NAME ...]: npgm against what a user would pick instead.
 
 Candidates run interleaved, on one thread each; times are medians. Results go to
-benchmarks/results/NAME.json, and all of them into one picture beside them.
+benchmarks/results/NAME.json, and all of them into one table and one picture beside
+them, speed.md and speed.png.
 """
 import argparse
 import importlib
@@ -43,15 +44,16 @@ def main():
         print(f"error: {error}", file=sys.stderr)
         return 1
     if not options.quick:
-        from benchmarks import picture
-        if drawn := picture.draw(RESULTS):
-            print(f"drawn: {drawn}")
+        from benchmarks import picture, table
+        for made in (table.write(RESULTS), picture.draw(RESULTS)):
+            if made:
+                print(f"written: {made}")
     return 0
 
 
 def run(name, quick):
     from npgm import storage
-    from npgm.experiments import provenance
+    from npgm.experiments.store import provenance
     result = importlib.import_module(f"benchmarks.{name}").run(quick)
     result["machine"] = provenance.machine()
     print(f"\n{result['title']}")

@@ -8,7 +8,7 @@ import numpy as np
 
 import npgm
 from benchmarks import peers, timing
-from npgm import kernels
+from npgm.compiled import kernels
 
 WIDTHS = (150, 300, 600, 1200, 2400)
 BATCHES = (25, 50, 125, 500, 2000)

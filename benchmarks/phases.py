@@ -1,6 +1,7 @@
 """100,000 Adam updates: npgm trains; on the way, at log-spaced phases, every
 candidate is timed from npgm's weights of that moment, interleaved. A candidate's
 whole run is the integral of its time an update over the phases."""
+import copy
 import functools
 
 import numpy as np
@@ -48,9 +49,7 @@ def one_rate(optimizer, data, found, phases):
 def one_phase(trainer, data, optimizer, found, t):
     candidates = {name: make(trainer.net, data, optimizer)
                   for name, make in found.items() if "adam" in make.OPTIMIZERS}
-    candidates["npgm"].state.t = t
-    for name in vars(trainer.state).keys() - {"t"}:
-        getattr(candidates["npgm"].state, name)[:] = getattr(trainer.state, name)
+    candidates["npgm"].trainer.state = copy.deepcopy(trainer.trainer.state)
     batches = iter_batches(len(data.y_train), t)
     seconds = {name: [] for name in candidates}
     for block in range(TIMED // 10 + 1):

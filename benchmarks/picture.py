@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 
-from npgm.experiments import figures
+from npgm import plots
 
 COLORS = {"npgm": "#d62728", "numpy": "#4c78a8", "torch": "#f2a65a",
           "torch_fused": "#e07b00", "torch_compiled": "#8c5a1e", "jax": "#54a24b",
@@ -21,7 +21,7 @@ def draw(folder):
         if name in results]
     if not panels:
         return None
-    figure, axes = figures.new(3, width=13, height=7.5, rows=-(-len(panels) // 3))
+    figure, axes = plots.new(3, width=13, height=7.5, rows=-(-len(panels) // 3))
     axes = np.ravel(axes)
     for unused in axes[len(panels):]:
         unused.set_axis_off()
@@ -34,7 +34,7 @@ def draw(folder):
     figure.legend([names[name] for name in order], order, loc="outside lower center",
                   ncols=len(order), frameon=False)
     path = folder / "speed.png"
-    figures.save(figure, path)
+    plots.save(figure, path)
     return path
 
 

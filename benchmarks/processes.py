@@ -9,7 +9,7 @@ MEMORY = 400        # megabytes, at most
 WORKER = """
 import dataclasses, sys, time
 import npgm
-from npgm.experiments import table2
+from npgm.experiments.studies.table2 import EXPERIMENT
 from npgm.experiments.measures import MEASURES
 data = dataclasses.replace(npgm.load_dataset(), x_validation=None)
 net = npgm.MLP.initialize()
@@ -20,7 +20,7 @@ sys.stdin.readline()
 start = time.monotonic()
 npgm.train(net, adam, data, steps={steps}, evaluate_at=())
 print(time.monotonic() - start)
-for name in table2.MEASURES:
+for name in EXPERIMENT.measures:
     MEASURES[name](net, data)
 status = open("/proc/self/status").read()
 print(int(status.split("VmHWM:")[1].split()[0]) / 1024)

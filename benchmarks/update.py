@@ -44,7 +44,7 @@ def one_optimizer(optimizer, data, found, limits, updates):
         for peer, (taken,) in timing.interleave(blocks, 1).items():
             seconds[peer].append(taken)
     row = timing.compare(seconds, BLOCK, TARGET)
-    work = roofline.needed(net, data.x_train[batch[-1]], len(optimizer.state))
+    work = roofline.needed(net, data.x_train[batch[-1]], len(optimizer.initial))
     row.update(losses_after_20=losses, needed=work, roofline_fraction=roofline.fraction(
         work, limits, row["times"]["npgm"]["median_ms"]))
     return row

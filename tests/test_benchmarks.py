@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import peers, picture, timing, update
+from benchmarks import peers, picture, table, timing, update
 from npgm.experiments.protocol import OPTIMIZERS
 from npgm.network import MLP
 
@@ -61,9 +61,15 @@ def test_a_candidate_that_computes_something_else_is_told(data):
         update.check_agreement(candidates, 1000, 1e-4)
 
 
-def test_no_picture_of_nothing(tmp_path):
-    assert picture.draw(tmp_path) is None
+def test_no_picture_and_no_table_of_nothing(tmp_path):
+    assert picture.draw(tmp_path) is None and table.write(tmp_path) is None
     assert not list(tmp_path.iterdir())
+
+
+def test_the_committed_table_is_made_of_the_committed_results(tmp_path):
+    for path in RESULTS.glob("*.json"):
+        shutil.copy(path, tmp_path)
+    assert table.write(tmp_path).read_text() == (RESULTS / "speed.md").read_text()
 
 
 def test_the_picture_is_drawn_from_the_committed_results(tmp_path):

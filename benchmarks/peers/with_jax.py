@@ -78,7 +78,7 @@ class Jax:
         self.parameters = [(jnp.array(W), jnp.array(b)) for W, b in net.layers]
         leaves = jax.tree.leaves(self.parameters)
         self.state = [[jnp.full_like(p, value) for p in leaves]
-                      for value in optimizer.state.values()]
+                      for value in optimizer.initial.values()]
 
     def update(self, rows):
         self.t += 1

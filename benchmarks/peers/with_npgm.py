@@ -1,10 +1,8 @@
 """npgm itself."""
 import numpy as np
 
-from npgm import losses
+import npgm
 from npgm.attacks import FGSM
-from npgm.compiled_network import CompiledMLP
-from npgm.compiled_update import compiled_update
 
 
 class Npgm:
@@ -12,17 +10,14 @@ class Npgm:
 
     def __init__(self, net, data, optimizer, batch_size=125):
         self.net, self.data = net.copy(), data
-        self.model = CompiledMLP(self.net)
-        self.step = compiled_update(optimizer)
-        self.state = optimizer.init(self.net.theta)
+        self.trainer = npgm.Trainer(self.net, optimizer)
 
     def update(self, rows):
-        self.model.gradient(self.data.x_train[rows], self.data.y_train[rows])
-        self.step(self.net.theta, self.model.theta, self.state)
+        self.trainer.update(self.data.x_train[rows], self.data.y_train[rows])
 
     def loss(self):
         z = self.net.logits(self.data.x_train[:1000])
-        return float(np.mean(losses.cross_entropy(z, self.data.y_train[:1000])[0]))
+        return float(np.mean(npgm.losses.cross_entropy(z, self.data.y_train[:1000])[0]))
 
     def fgsm_errors(self, epsilons):
         sweep = FGSM().sweep(self.net, self.data.x_test, self.data.y_test, epsilons)

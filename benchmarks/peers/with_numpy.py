@@ -9,7 +9,7 @@ class Numpy:
         self.data, self.optimizer, self.t = data, optimizer, 0
         self.parameters = [array.copy() for layer in net.layers for array in layer]
         self.state = [[np.full_like(p, value) for p in self.parameters]
-                      for value in optimizer.state.values()]
+                      for value in optimizer.initial.values()]
 
     def forward(self, x):
         activations = [x]

@@ -105,7 +105,7 @@ class Experiment:
 
     def headed(self, rows):
         """[(heading, row -> text), ...], the columns of a table of rows: its keys, its
-        quantities, each with the paper's beside it where the paper has one, and more."""
+        quantities, the paper's number beside each where it has one, and more."""
         columns = [_key_column(key) for key in self.keys]
         for quantity in self.quantities:
             columns.append((quantity.heading, lambda row, q=quantity: rows_of.text(

@@ -1,0 +1,78 @@
+"""The speed table, written from the results' JSON files."""
+import json
+
+from npgm import storage
+from npgm.experiments.output import tables
+
+HEADINGS = ("work", "npgm", "the fastest other", "ratio", "target")
+
+
+def write(folder):
+    """folder/speed.md, of those results that are there; returns its path, or None if
+    there are none."""
+    results = {path.stem: json.loads(path.read_text())["rows"]
+               for path in folder.glob("*.json")}
+    lines = [line for name, part in PARTS.items() if name in results
+             for line in part(results[name])]
+    if not lines:
+        return None
+    columns = [(heading, lambda line, k=k: str(line[k]))
+               for k, heading in enumerate(HEADINGS)]
+    storage.write_text(folder / "speed.md", tables.markdown(columns, lines))
+    return folder / "speed.md"
+
+
+def compared(work, row, target="", ratio=None):
+    """A line of a row of `timing.compare`."""
+    times = {name: t["median_ms"] for name, t in row["times"].items()}
+    other = row.get("fastest_peer")
+    return (work, _ms(times["npgm"]), f"{_ms(times[other])} ({other})"
+            if other else "", ratio or row.get("ratio", ""),
+            target or row.get("target") or "")
+
+
+def _ms(time):
+    return f"{time:.2f} ms" if time < 100 else f"{time:.0f} ms"
+
+
+def update(rows):
+    return [compared(f"one update, {name}", row) for name, row in rows.items()]
+
+
+def phases(rows):
+    return [(f"{row['phases'][-1]['updates']:,} updates, {name}",
+             f"{row['seconds']['npgm']:.0f} s",
+             f"{row['seconds'][row['fastest_peer']]:.0f} s ({row['fastest_peer']})",
+             row["ratio"], row["target"]) for name, row in rows.items()]
+
+
+def table2(rows):
+    row = rows["table2"]
+    return [(f"`table2` at {row['updates']:,} updates, two processes",
+             f"{row['npgm']:.0f} s", f"{row['torch']:.0f} s (torch_fused)"
+             if "torch" in row else "", row.get("ratio", ""), row["target"])]
+
+
+def attack(rows):
+    one, six = rows["one epsilon"], rows["six epsilons"]
+    return [compared("FGSM on 10,000 images", one),
+            compared("the same at six epsilons", six),
+            ("six epsilons against one, npgm", "", "", six["npgm_times_one"],
+             f"at most {six['target_times_one']}")]
+
+
+def processes(rows):
+    throughput, memory = rows["throughput"], rows["peak memory of a worker, MB"]
+    return [("two processes against one", "", "", throughput["ratio"],
+             throughput["target"]),
+            ("memory of a worker", f"{memory['peak']} MB", "", "",
+             f"at most {memory['target']} MB")]
+
+
+def start(rows):
+    return [(name, f"{row['median']:g} s", "", "", f"at most {row['target']} s")
+            for name, row in rows.items()]
+
+
+PARTS = {"update": update, "phases": phases, "table2": table2, "attack": attack,
+         "processes": processes, "start": start}

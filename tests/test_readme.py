@@ -1,0 +1,79 @@
+"""README's tables lead to what they name, and its numbers are those measured."""
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from npgm.experiments.output import tables
+from npgm.experiments.rows import text
+from npgm.experiments.studies import EXPERIMENTS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+LINK = re.compile(r"\[([\w.]+)\]\(([\w/.]+\.py)#L(\d+)\)")
+EQUATIONS = [re.split(r"(?<!\\)\|", line)[1:-1] for line in README.splitlines()
+             if line.startswith("| ") and LINK.search(line)]
+
+
+def definition(path, name):
+    """(first, last) line of a function, method or module named."""
+    tree = ast.parse((ROOT / path).read_text())
+    if Path(path).stem == name:
+        return 1, len((ROOT / path).read_text().splitlines())
+    node = tree
+    for part in name.removeprefix(Path(path).stem + ".").split("."):
+        node = next(n for n in node.body if getattr(n, "name", None) == part)
+    return node.lineno, node.end_lineno
+
+
+@pytest.mark.parametrize("paper, where, code, twin", EQUATIONS,
+                         ids=[row[0].strip() for row in EQUATIONS])
+def test_each_equation_stands_where_the_table_says(paper, where, code, twin):
+    name, path, line = LINK.search(where).groups()
+    code = code.strip().strip("`")
+    first, last = definition(path, name)
+    found = [n for n, text in enumerate((ROOT / path).read_text().splitlines(), 1)
+             if code in text and first <= n <= last]
+    assert int(line) in found, f"{path}: {code!r} of {name} is at line {found}"
+    if match := LINK.search(twin):
+        name, path, line = match.groups()
+        assert definition(path, name)[0] == int(line), definition(path, name)
+
+
+def test_the_table_has_the_papers_equations():
+    papers = " ".join(row[0] for row in EQUATIONS)
+    for named in ("(2)", "(3)", "(4)", "(5)", "(6)", "α_t", "FRSM", "Table I,",
+                  "Table II", "residual"):
+        assert named in papers
+
+
+def stored(name):
+    return json.loads((ROOT / "figures" / "data" / f"{name}.json").read_text())["rows"]
+
+
+def test_table_ii_is_the_measured_one():
+    table2 = EXPERIMENTS["table2"]
+    rows = stored("table2")
+    assert tables.markdown(table2.headed(rows), table2.shown(rows)) in README
+
+
+def test_every_mean_and_deviation_was_measured():
+    measured = {text(row[quantity.name], digits) for name, experiment in
+                EXPERIMENTS.items() for row in stored(name)
+                for quantity in experiment.quantities for digits in (0, 1, 2)}
+    said = re.findall(r"\d+(?:\.\d+)? ± \d+(?:\.\d+)?", README)
+    assert len(said) > 20 and set(said) <= measured
+
+
+def test_every_file_it_points_to_is_there():
+    for target in re.findall(r"\]\(([^)#]+)", README):
+        assert target.startswith("http") or (ROOT / target).exists(), target
+    for name in re.findall(r"`(npgm/[\w/]+\.\w+)`", README):
+        assert (ROOT / name).exists(), name
+
+
+def test_every_experiment_is_listed():
+    listed = re.findall(r"^\| `([\w-]+)` \|", README, re.MULTILINE)
+    assert set(EXPERIMENTS) | {"claims", "report", "all"} == set(listed)
