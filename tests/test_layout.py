@@ -18,6 +18,7 @@ ORDER = """
 npgm
 npgm.errors
 npgm.sources
+npgm.cache
 npgm.storage
 npgm.names
 npgm.data

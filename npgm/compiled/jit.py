@@ -3,13 +3,13 @@ import contextlib
 import functools
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 from types import FunctionType
 
 import numba
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
-from npgm import sources
+from npgm import cache, sources
 
 
 def compiled(function=None, *, contract=False):
@@ -22,9 +22,11 @@ def compiled(function=None, *, contract=False):
     """
     if function is None:
         return functools.partial(compiled, contract=contract)
-    with _cache_folder():
-        return numba.njit(function, cache=sources.owns(function), error_model="numpy",
-                          fastmath={"contract"} if contract else False)
+    dispatcher = numba.njit(function, error_model="numpy",
+                            fastmath={"contract"} if contract else False)
+    if sources.owns(function) and not disabled():
+        _keep(dispatcher)
+    return dispatcher
 
 
 def specialized(template, name, *, contract=False, **meanings):
@@ -46,31 +48,73 @@ def disabled():
     return bool(numba.config.DISABLE_JIT)
 
 
-@contextlib.contextmanager
-def _cache_folder():
+_folder = functools.cache(cache.folder)
+
+
+def _keep(dispatcher):
+    """Give a compiled function its place in the cache, if there is one."""
+    if _folder() is None:
+        return
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_folder(before))
+    numba.config.CACHE_DIR = str(_folder())
     try:
-        yield
+        with contextlib.suppress(RuntimeError, OSError):
+            dispatcher._cache = _Cache(dispatcher.py_func)
     finally:
         numba.config.CACHE_DIR = before
 
 
-@functools.cache
-def _folder(chosen):
-    """The folder for this state of the sources: in chosen ($NUMBA_CACHE_DIR), in
-    the user's cache folder, or if that cannot be written in a temporary one.
+class _Cache(FunctionCache):
+    """Numba's cache, in which what cannot be read is missing, and what cannot be
+    written is left out: whatever happened to its files, the code is compiled."""
 
-    Numba notices a change of the file a kernel stands in, but not of a file whose
-    functions it inlines. So the folder is named after the contents of all.
-    """
-    state = sources.digest(sources.COMPILED) + numba.__version__
-    version = hashlib.sha256(state.encode()).hexdigest()[:16]
-    base = Path(chosen or os.environ.get("XDG_CACHE_HOME")
-                or os.path.expanduser("~/.cache"))
-    folder = base / "npgm" / version
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    return Path(tempfile.mkdtemp(prefix="npgm-"))
+    def __init__(self, function):
+        super().__init__(function)
+        self._cache_file = _CheckedFiles(self._cache_path, self._impl.filename_base,
+                                         self._impl.locator.get_source_stamp())
+
+    def load_overload(self, sig, target_context):
+        with contextlib.suppress(Exception):
+            return super().load_overload(sig, target_context)
+
+    def save_overload(self, sig, data):
+        with contextlib.suppress(Exception):
+            super().save_overload(sig, data)
+
+
+class _CheckedFiles(IndexDataCacheFile):
+    """Files of the cache with their checksum beside them: machine code that a crash or
+    a full disk has damaged must not run."""
+
+    def _load_index(self):
+        return super()._load_index() if _whole(self._index_path) else {}
+
+    def _save_index(self, overloads):
+        super()._save_index(overloads)
+        _seal(self._index_path)
+
+    def _load_data(self, name):
+        if not _whole(self._data_path(name)):
+            raise OSError(f"{name} is damaged")
+        return super()._load_data(name)
+
+    def _save_data(self, name, data):
+        super()._save_data(name, data)
+        _seal(self._data_path(name))
+
+
+def _checksum(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _seal(path):
+    temporary = f"{path}.{os.getpid()}.tmp"
+    Path(temporary).write_text(_checksum(path))
+    os.replace(temporary, f"{path}.sha256")
+
+
+def _whole(path):
+    try:
+        return Path(f"{path}.sha256").read_text() == _checksum(path)
+    except (OSError, ValueError):
+        return False
