@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from npgm.errors import DataError, InputError
+from npgm import checks
+from npgm.errors import DataError
 
 MNIST = Path(__file__).parent / "mnist"
 UNSIGNED_BYTE = 0x08
@@ -71,7 +72,7 @@ def load_dataset(folder=None, dtype="float32"):
     paper), the rest validate (10,000). Pixels are value / 255 in dtype. Raises
     DataError, naming the file and its fault, if one is missing or damaged.
     """
-    dtype = check_dtype(dtype)
+    dtype = checks.dtype(dtype)
     where = Path(MNIST if folder is None else folder)
     paths = {part: _find(where, name) for part, name in FILES.items()}
     content = {part: read_idx(path, dimensions=3 if "images" in part else 1)
@@ -99,17 +100,6 @@ def load_dataset(folder=None, dtype="float32"):
         y_test=values["test_labels"].astype(np.int64),
         shape=x.shape[1:], classes=int(y.max()) + 1,
         checksum=_joint_checksum(sums))
-
-
-def check_dtype(dtype):
-    """dtype's name, if it is float32 or float64; else InputError."""
-    try:
-        name = np.dtype(dtype).name
-    except TypeError:
-        name = None
-    if name not in ("float32", "float64"):
-        raise InputError(f"dtype {dtype!r}: choose float32 or float64")
-    return name
 
 
 def read_idx(path, dimensions):

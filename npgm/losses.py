@@ -17,12 +17,21 @@ log(1 + exp(a)).)
 """
 import numpy as np
 
-from npgm import names
+from npgm import checks, names
+from npgm.errors import InputError
 
 
 def mistakes(z, y):
     """(N,) bool: the largest logit is not the label's, or one is not a number."""
     return (z.argmax(axis=1) != y) | np.isnan(z).any(axis=1)
+
+
+def _rows(z, y):
+    """0 to N - 1; InputError unless z is (N, C) and y its N integer labels."""
+    if np.ndim(z) != 2:
+        raise InputError(f"z has shape {np.shape(z)}: give logits (N, C)")
+    checks.labels(y, *z.shape)
+    return np.arange(len(z))
 
 
 def softmax(z):
@@ -46,7 +55,7 @@ def cross_entropy(z, y):
     about 104, every entry of dz is 0. The loss itself stays exact: the sum of the
     wrong p, not 1 - p_y, says how far p_y is from 1.
     """
-    rows = np.arange(len(y))
+    rows = _rows(z, y)
     p, log_normalizer = softmax(z)
     p_y = p[rows, y]
     p[rows, y] = 0
@@ -65,7 +74,7 @@ def log_odds(z, y):
     lead, the other entries sum to 1, and no rounding can make dz vanish. For
     an attack, the repaired form of cross_entropy.
     """
-    rows = np.arange(len(y))
+    rows = _rows(z, y)
     wrong = z.copy()
     wrong[rows, y] = -np.inf
     q, log_normalizer = softmax(wrong)

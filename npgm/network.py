@@ -3,16 +3,12 @@
 This is the reference: every kernel of training is tested against it. Shapes:
 N examples, D inputs, C classes; W is (in, out); z (N, C) are the logits.
 """
-import operator
 from dataclasses import dataclass
 
 import numpy as np
 
-from npgm import losses, storage
-from npgm.data import check_dtype
+from npgm import checks, losses, storage
 from npgm.errors import DataError, InputError
-
-DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -70,12 +66,14 @@ class MLP:
 
         Raises InputError if they do not fit each other.
         """
-        self.sizes = _check_sizes(sizes)
+        self.sizes = checks.sizes(sizes)
         count = parameter_count(self.sizes)
         if not (isinstance(theta, np.ndarray) and theta.shape == (count,)
-                and theta.dtype.name in DTYPES and theta.flags.carray):
-            raise InputError(f"theta has shape {np.shape(theta)}: sizes {self.sizes} "
-                             f"need a contiguous float32 or float64 array of {count}")
+                and theta.dtype in checks.DTYPES and theta.flags.carray):
+            found = (f"{theta.dtype}{theta.shape}" if isinstance(theta, np.ndarray)
+                     else type(theta).__name__)
+            raise InputError(f"theta is {found}: sizes {self.sizes} need a contiguous, "
+                             f"writable float32 or float64 array of shape ({count},)")
         self.theta = theta
         self.layers = layer_views(self.sizes, theta)
 
@@ -88,11 +86,11 @@ class MLP:
         two of them; biases 0.1: the protocol's) or "he" (standard deviation
         sqrt(2 / inputs), biases 0: He et al. 2015).
         """
-        sizes = _check_sizes(sizes)
+        sizes = checks.sizes(sizes)
         if scheme not in ("truncated_normal", "he"):
             raise InputError(f"scheme {scheme!r}: choose truncated_normal or he")
-        dtype = check_dtype(dtype)
-        rng = np.random.default_rng(check_seed(seed))
+        dtype = checks.dtype(dtype)
+        rng = np.random.default_rng(checks.seed(seed))
         net = cls(sizes, aligned_zeros(parameter_count(sizes), dtype))
         for W, b in net.layers:
             if scheme == "he":
@@ -101,6 +99,9 @@ class MLP:
                 W[:] = 0.1 * _truncated_normal(rng, W.shape)
                 b[:] = 0.1
         return net
+
+    def __repr__(self):
+        return f"MLP(sizes={self.sizes}, dtype={self.dtype})"
 
     @property
     def dtype(self):
@@ -189,11 +190,11 @@ class MLP:
         """x itself, if it is a finite (N, D) array of the net's dtype."""
         if not isinstance(x, np.ndarray) or x.ndim != 2 or x.shape[1] != self.sizes[0]:
             raise InputError(f"x has shape {np.shape(x)}: this network needs "
-                             f"(N, {self.sizes[0]})")
+                             f"(N, {self.sizes[0]}); of images x.reshape(len(x), -1)")
         if x.dtype != self.dtype:
             raise InputError(f"x is {x.dtype} but the network is {self.dtype}: "
                              f"convert one, for example x.astype('{self.dtype}')")
-        return check_finite(x)
+        return checks.finite(x)
 
     def check_line(self, x, s):
         """InputError unless x and s are examples, as many of each."""
@@ -211,7 +212,7 @@ class MLP:
 
     def check_y(self, y, count):
         """y as an array, if it is `count` integer labels in [0, C)."""
-        return check_labels(y, count, self.sizes[-1])
+        return checks.labels(y, count, self.sizes[-1])
 
     def save(self, path):
         """Write W1, b1, W2, b2, ... to an .npz archive, atomically."""
@@ -244,45 +245,13 @@ class MLP:
         if min(sizes) < 1 or sizes[-1] < 2:
             raise DataError(f"{path}: its arrays make a network of sizes "
                             f"{tuple(sizes)}; at least two classes are needed")
-        if str(arrays["W1"].dtype) not in DTYPES:
+        if str(arrays["W1"].dtype) not in checks.DTYPES:
             raise DataError(f"{path}: W1 is {arrays['W1'].dtype}; float32 or float64 "
                             "is needed")
         net = cls(sizes, aligned_zeros(parameter_count(sizes), arrays["W1"].dtype))
         for i, (W, b) in enumerate(net.layers, 1):
             W[:], b[:] = arrays[f"W{i}"], arrays[f"b{i}"]
         return net
-
-
-def check_finite(x):
-    """x itself; InputError, naming the first bad row, if a value is not finite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = np.sum(x)
-    if not np.isfinite(total):      # one pass; look closer only on trouble
-        bad = ~np.isfinite(x).all(axis=1)
-        if bad.any():
-            raise InputError(f"x[{bad.argmax()}] has NaN or infinite values: remove "
-                             "or mend that example")
-    return x
-
-
-def check_labels(y, count, classes):
-    """y as an int64 array; InputError unless it is `count` integers in
-    [0, classes)."""
-    y = np.asarray(y)
-    if y.shape != (count,) or y.dtype.kind not in "iu":
-        raise InputError(f"y is {y.dtype}{y.shape}: give one integer label for each "
-                         f"of the {count} examples")
-    if count and not (0 <= y.min() and y.max() < classes):
-        raise InputError(f"labels go from {y.min()} to {y.max()}: this network knows "
-                         f"0 to {classes - 1}")
-    return y.astype(np.int64, copy=False)
-
-
-def check_seed(seed):
-    """seed itself; InputError unless it is a whole number of at least 0."""
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(f"seed is {seed!r}: give a whole number of at least 0")
-    return seed
 
 
 def parameter_count(sizes):
@@ -307,18 +276,6 @@ def aligned_zeros(count, dtype):
     raw = np.zeros(count * dtype.itemsize + 64, np.uint8)
     start = -raw.ctypes.data % 64
     return raw[start:start + count * dtype.itemsize].view(dtype)
-
-
-def _check_sizes(sizes):
-    try:
-        sizes = tuple(operator.index(n) for n in sizes)
-    except TypeError:
-        raise InputError(f"sizes {sizes!r}: give a tuple of whole numbers, for "
-                         "example (784, 600, 128, 10)") from None
-    if len(sizes) < 2 or min(sizes) < 1 or sizes[-1] < 2:
-        raise InputError(f"sizes {sizes}: give at least inputs and two classes, for "
-                         "example (784, 600, 128, 10)")
-    return sizes
 
 
 def _truncated_normal(rng, shape):

@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).parent
 # A folder stands for every module in it. What machine code is made of:
 COMPILED = ("sources.py", "cache.py", "optimizers", "compiled")
 # What a run and its measurements are made of:
-RUN = (*COMPILED, "names.py", "data.py", "losses.py", "vanishing.py", "network.py",
-       "training.py", "attacks", "defences", "experiments/protocol.py",
+RUN = (*COMPILED, "checks.py", "names.py", "data.py", "losses.py", "vanishing.py",
+       "network.py", "training.py", "attacks", "defences", "experiments/protocol.py",
        "experiments/measures.py")
 
 

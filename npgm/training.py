@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from npgm import losses, storage
+from npgm import checks, losses, storage
 from npgm.errors import DataError, InputError, Interrupted
-from npgm.network import check_finite, check_labels, check_seed
 from npgm.optimizers import Optimizer
 
 CHECKPOINT_SECONDS = 30
@@ -222,16 +221,15 @@ def _permutation(count, seed, pass_number):
 
 
 def _check(net, optimizer, data, steps, batch_size, seed):
-    check_seed(seed)
+    checks.seed(seed)
     if not isinstance(optimizer, Optimizer):
         raise InputError(f"optimizer is {optimizer!r}: give one of npgm.optimizers, "
                          "for example Adam()")
     if not (hasattr(data, "x_train") and hasattr(data, "y_train")):
         raise InputError(f"data is a {type(data).__name__}: give a Dataset, as "
                          "load_dataset returns")
-    for name, value in {"steps": steps, "batch_size": batch_size}.items():
-        if not isinstance(value, (int, np.integer)) or value < 1:
-            raise InputError(f"{name} is {value!r}: give a whole number of at least 1")
+    checks.count("steps", steps)
+    checks.count("batch_size", batch_size)
     if batch_size > len(data.x_train):
         raise InputError(f"batch_size is {batch_size}: give 1 to "
                          f"{len(data.x_train)}, the size of the training set")
@@ -239,5 +237,7 @@ def _check(net, optimizer, data, steps, batch_size, seed):
         raise InputError(
             f"x_train is {data.x_train.dtype} with {data.x_train.shape[1]} columns: "
             f"this network needs {net.dtype} with {net.sizes[0]}")
-    check_finite(data.x_train)
-    check_labels(data.y_train, len(data.x_train), net.sizes[-1])
+    checks.finite(data.x_train, "x_train")
+    checks.within(data.x_train, 0, 1, "pixels are floats in [0, 1], for example "
+                  "x / 255", "x_train")
+    checks.labels(data.y_train, len(data.x_train), net.sizes[-1])

@@ -20,6 +20,7 @@ npgm.errors
 npgm.sources
 npgm.cache
 npgm.storage
+npgm.checks
 npgm.names
 npgm.data
 npgm.losses
@@ -148,13 +149,14 @@ INERT = {"npgm", "npgm.errors", "npgm.storage", "npgm.experiments"}
 
 @pytest.mark.parametrize("listed, roots", [
     (sources.COMPILED, ["npgm.compiled"]),
-    (sources.RUN, ["npgm.training", "npgm.defences", "npgm.experiments.measures"])])
+    (sources.RUN, ["npgm.data", "npgm.training", "npgm.defences",
+                   "npgm.experiments.measures"])])
 def test_the_sources_of_a_run_are_all_there(listed, roots):
     """What compiled code and what a run's numbers are made of, and nothing else."""
     files = {module_name(path) for path in sources.files(listed)}
     needed = closure(*roots) - INERT
     if listed is sources.COMPILED:      # the reference says what to compile, no more
-        needed -= {"npgm.network", "npgm.losses", "npgm.names", "npgm.data"}
+        needed -= {"npgm.network", "npgm.losses", "npgm.names", "npgm.checks"}
     assert files == needed
 
 

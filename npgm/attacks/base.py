@@ -1,14 +1,12 @@
 """What every attack takes, does and returns; an attack itself is `run`."""
 import dataclasses
-import numbers
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from npgm import losses
+from npgm import checks, losses
 from npgm.errors import InputError
-from npgm.network import check_finite, check_labels, check_seed
 
 BLOCK = 500     # examples of one random stream
 
@@ -161,7 +159,7 @@ def check_examples(model, x, y):
     if x.dtype.kind != "f":
         raise InputError(f"x is {x.dtype}: give floats in [0, 1], for example x / 255")
     classes = model.logits(x[:1]).shape[1]      # asks the model what it takes, too
-    return check_finite(x), check_labels(y, len(x), classes)
+    return checks.finite(x), checks.labels(y, len(x), classes)
 
 
 def check_loss(name, loss):
@@ -171,40 +169,11 @@ def check_loss(name, loss):
     return known if known in losses.LOSSES else function
 
 
-def check_number(name, value, above=False):
-    """value, a finite number of at least 0, or above it; else InputError."""
-    if (isinstance(value, bool) or not isinstance(value, numbers.Real)
-            or not 0 <= value < np.inf or (above and value == 0)):
-        raise InputError(f"{name} is {value!r}: give a finite number "
-                         + ("above 0" if above else "of at least 0"))
-    return float(value)
-
-
-def check_positive(name, value):
-    """value, a finite number above 0; else InputError."""
-    return check_number(name, value, above=True)
-
-
-def check_count(name, value):
-    """value, a whole number of at least 1; else InputError."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(f"{name} is {value!r}: give a whole number of at least 1")
-    return int(value)
-
-
-def check_clip(name, clip):
-    """clip, a tuple (low, high) of two numbers; else InputError."""
-    pair = isinstance(clip, (tuple, list)) and len(clip) == 2 and all(
-        isinstance(bound, numbers.Real) for bound in clip)
-    if not (pair and clip[0] < clip[1]):
-        raise InputError(f"clip is {clip!r}: give (low, high) with low < high")
-    return tuple(clip)
-
-
 # Hyperparameters mean the same wherever they occur.
-CHECKS = {"epsilon": check_number, "overshoot": check_number, "loss": check_loss,
-          "clip": check_clip, "steps": check_count, "step_size": check_positive,
-          "seed": lambda name, seed: check_seed(seed)}
+CHECKS = {"epsilon": checks.number, "overshoot": checks.number, "loss": check_loss,
+          "clip": lambda name, value: checks.clip(value), "steps": checks.count,
+          "step_size": lambda name, value: checks.number(name, value, above=True),
+          "seed": lambda name, value: checks.seed(value)}
 
 
 def clipped(x, clip):

@@ -3,7 +3,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npgm.attacks.base import Attack, Attempt, check_number, clipped
+from npgm import checks
+from npgm.attacks.base import Attack, Attempt, clipped
 from npgm.errors import InputError
 from npgm.losses import mistakes
 
@@ -73,4 +74,4 @@ def check_epsilons(epsilons):
     if not np.iterable(epsilons) or not (epsilons := tuple(epsilons)):
         raise InputError(f"epsilons is {epsilons!r}: give at least one, for example "
                          "(0.1, 0.25)")
-    return tuple(check_number("epsilon", epsilon) for epsilon in epsilons)
+    return tuple(checks.number("epsilon", epsilon) for epsilon in epsilons)

@@ -14,7 +14,7 @@ import warnings
 
 WRITTEN_AFTER = {
     "losses.softmax": "e04879f755e868bb",
-    "losses.cross_entropy": "ca68d88f4ee81141",
+    "losses.cross_entropy": "5329144e3669cb8e",
     "network.forward": "849e575bab9e76ad",
     "network.backward": "92bea03e8fe44820",
     "network.backward_to_x": "de7465ded5b73044",

@@ -16,12 +16,14 @@ the same bits. A new optimizer, a user's own too, is such a class and such a rul
 
 g is the gradient of the mean loss of the batch; t counts updates from 1.
 """
+import dataclasses
 import functools
 import inspect
 from types import SimpleNamespace
 
 import numpy as np
 
+from npgm import checks
 from npgm.errors import InputError
 
 # Typed, because a compiled `1 - beta1` would take a bare 1 for a 64-bit
@@ -55,6 +57,7 @@ class Optimizer:
             raise InputError(f"theta is a {type(theta).__name__}: give an array of "
                              "floats, for example net.theta")
         self._check_parts()
+        self._check_rounding(theta.dtype)
         arrays = {name: np.full_like(theta, value)
                   for name, value in self.initial.items()}
         return SimpleNamespace(t=0, **arrays)
@@ -106,13 +109,25 @@ class Optimizer:
                              "give it in initial or coefficients")
 
     def _require(self, **ranges):
-        """Check hyperparameters: each name's value must lie in [low, high)."""
+        """Check hyperparameters, and keep them as floats: each name's value must lie in
+        [low, high)."""
         for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if not isinstance(value, (int, float)) or not low <= value < high:
-                raise InputError(
-                    f"{type(self).__name__}({name}={value!r}): give a number of at "
-                    f"least {low} and below {high}")
+            value = checks.number(f"{type(self).__name__}'s {name}",
+                                  getattr(self, name), low, high)
+            object.__setattr__(self, name, value)
+
+    def _check_rounding(self, dtype):
+        """InputError if a hyperparameter means something else in the dtype of theta."""
+        for field in dataclasses.fields(self) if dataclasses.is_dataclass(self) else ():
+            value = getattr(self, field.name)
+            if isinstance(value, float):
+                with np.errstate(over="ignore"):
+                    rounded = dtype.type(value)
+                if (not np.isfinite(rounded) or (rounded == 0) != (value == 0)
+                        or (rounded >= 1) != (value >= 1)):
+                    raise InputError(
+                        f"{type(self).__name__}({field.name}={value!r}) is {rounded:g} "
+                        f"in {dtype}, the dtype of theta: give a number that is not")
 
 
 @functools.cache

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from npgm import checks
 from npgm.errors import InputError
 from npgm.optimizers.base import ONE, Optimizer, quantities
 
@@ -34,6 +35,7 @@ class RMSprop(Optimizer):
     def __post_init__(self):
         self._require(learning_rate=(0, np.inf), decay=(0, 1), epsilon=(0, np.inf),
                       initial_mean_square=(0, np.inf))
+        checks.flag("RMSprop's epsilon_inside_root", self.epsilon_inside_root)
         if self.initial_mean_square == self.epsilon == 0:
             raise InputError("RMSprop(initial_mean_square=0, epsilon=0) divides by "
                              "zero where a gradient is zero: make one positive")
