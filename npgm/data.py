@@ -8,6 +8,7 @@ import hashlib
 import math
 import os
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from npgm import checks
-from npgm.errors import DataError
+from npgm.errors import DataError, InputError
 
 MNIST = Path(__file__).parent / "mnist"
 UNSIGNED_BYTE = 0x08
@@ -64,13 +65,65 @@ class Dataset:
     classes: int
     checksum: str
 
+    @classmethod
+    def from_arrays(cls, x_train, y_train, x_test, y_test, x_validation=None,
+                    y_validation=None, shape=None):
+        """A Dataset of arrays: x rows (N, D) or images (N, height, width), floats in
+        [0, 1] of one dtype, float32 or float64; y (N,) integers from 0.
+
+        Without validation examples there are none. shape: (height, width) of images
+        given as rows; default: they are one row high. checksum: over the arrays.
+        Raises InputError.
+        """
+        if (x_validation is None) != (y_validation is None):
+            raise InputError("give x_validation and y_validation, or neither")
+        parts = {"train": (x_train, y_train), "test": (x_test, y_test)}
+        if x_validation is not None:
+            parts["validation"] = (x_validation, y_validation)
+        first = np.asarray(x_train)
+        if shape is None:
+            shape = first.shape[1:] if first.ndim == 3 else (1, *first.shape[1:2])
+        arrays, digest = {}, hashlib.sha256()
+        for name, (x, y) in parts.items():
+            x = _rows_of(f"x_{name}", x, first, math.prod(shape))
+            y = checks.labels(y, len(x), np.iinfo(np.int64).max)
+            for array in (x, y):
+                digest.update(f"{array.dtype}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array))
+            arrays[f"x_{name}"], arrays[f"y_{name}"] = x, y
+        if "validation" not in parts:
+            arrays["x_validation"], arrays["y_validation"] = x[:0], y[:0]
+        classes = int(arrays["y_train"].max()) + 1
+        if classes < 2 or arrays["y_test"].max() >= classes:
+            raise InputError(f"y_train has {classes} classes, y_test labels up to "
+                             f"{arrays['y_test'].max()}: at least two are needed, all "
+                             "of them among the training labels")
+        return cls(**arrays, shape=tuple(shape), classes=classes,
+                   checksum=digest.hexdigest())
+
+
+def _rows_of(name, x, first, width):
+    """x as rows (N, width), checked: of first's dtype, finite, in [0, 1]."""
+    x = np.asarray(x)
+    if x.dtype != first.dtype or x.dtype.name not in checks.DTYPES:
+        raise InputError(f"{name} is {x.dtype}: give floats in [0, 1], all float32 or "
+                         "all float64, for example (x / 255).astype('float32')")
+    if x.ndim < 2 or not len(x) or x[0].size != width:
+        raise InputError(f"{name} has shape {x.shape}: give at least one example, rows "
+                         f"(N, {width}) or images")
+    checks.within(checks.finite(x, name), 0, 1, "pixels are floats in [0, 1], for "
+                  "example x / 255", name)
+    return x.reshape(len(x), width)
+
 
 def load_dataset(folder=None, dtype="float32"):
     """The four IDX files of a folder, gzip or plain; without one, MNIST.
 
     The first five sixths of the training file train (MNIST: 50,000, as in the
-    paper), the rest validate (10,000). Pixels are value / 255 in dtype. Raises
-    DataError, naming the file and its fault, if one is missing or damaged.
+    paper), the rest validate (10,000). Of a file sorted by class, where a class would
+    be missing from either part, they are drawn at random, with a warning. Pixels are
+    value / 255 in dtype. Raises DataError, naming the file and its fault, if one is
+    missing or damaged.
     """
     dtype = checks.dtype(dtype)
     where = Path(MNIST if folder is None else folder)
@@ -93,6 +146,11 @@ def load_dataset(folder=None, dtype="float32"):
         return np.divide(images.reshape(x.shape), 255, out=x, dtype=dtype)
 
     x, y = values["train_images"], values["train_labels"].astype(np.int64)
+    if missing := _missing_class(y[:first], y[first:]):
+        warnings.warn(f"{paths['train_labels']} is sorted: {missing}; training and "
+                      "validation examples are drawn at random from it", stacklevel=2)
+        order = np.random.default_rng(0).permutation(count)
+        x, y = x[order], y[order]
     return Dataset(
         x_train=pixels(x[:first]), y_train=y[:first],
         x_validation=pixels(x[first:]), y_validation=y[first:],
@@ -128,6 +186,18 @@ def read_idx(path, dimensions):
     return raw, np.frombuffer(raw, np.uint8, offset=len(header)).reshape(shape)
 
 
+def _missing_class(train, validation):
+    """A sentence on a class that one part lacks though by chance it would have some
+    (five are expected), or ""."""
+    counts = np.bincount(np.concatenate([train, validation]))
+    for part, name in ((train, "training"), (validation, "validation")):
+        expected = counts * (len(part) / counts.sum())
+        for label in np.flatnonzero(expected >= 5):
+            if label not in part:
+                return f"class {label} would have no {name} example"
+    return ""
+
+
 def _find(folder, name):
     dotted = name.replace("-idx", ".idx")     # a common other spelling
     if not os.path.isdir(folder):
@@ -151,6 +221,20 @@ def _is_gzip(path):
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
+def _instead(header, dimensions):
+    """What a file is that begins so: what downloads often leave, by name."""
+    for start, name in ((b"<", "it is a web page"), (b"version ", "it is a Git LFS "
+                        "pointer: fetch the file itself"), (b"PK", "it is a zip "
+                        "archive: unpack it"), (b"\x1f\x8b", "it is packed twice"),
+                        (b"BZh", "it is packed with bzip2"), (b"\xfd7zXZ", "it is "
+                        "packed with xz"), (b"\x93NUMPY", "it is a NumPy array")):
+        if header.lstrip().startswith(start):
+            return name
+    if header[:3] == bytes([0, 0, UNSIGNED_BYTE]):
+        return f"it has {dimensions} dimensions"
+    return f"it begins with {header[:4].hex()}"
+
+
 def _parse_header(path, header, dimensions):
     if len(header) < 4 + 4 * dimensions:
         raise DataError(f"{path} is cut short: {len(header)} bytes are no IDX header")
@@ -158,7 +242,7 @@ def _parse_header(path, header, dimensions):
     if zeros or kind != UNSIGNED_BYTE or found != dimensions:
         wanted = "images (3 dimensions)" if dimensions == 3 else "labels (1 dimension)"
         raise DataError(f"{path} is not an IDX file of unsigned bytes with {wanted}: "
-                        f"it begins with {header[:4].hex()}")
+                        + _instead(header, found))
     if not 0 < math.prod(shape) <= LARGEST_FILE:
         raise DataError(f"{path} claims {' x '.join(map(str, shape))} values: npgm "
                         f"reads 1 to {LARGEST_FILE:,}; the header is wrong")

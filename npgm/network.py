@@ -230,8 +230,8 @@ class MLP:
         count = len(arrays) // 2
         names = [f"{name}{i}" for i in range(1, count + 1) for name in "Wb"]
         if count == 0 or sorted(names) != sorted(arrays):
-            raise DataError(f"{path} holds {sorted(arrays)}: a network is saved as W1, "
-                            "b1, W2, b2, ...")
+            raise DataError(f"{path} holds {str(sorted(arrays))[:200]}: a network is "
+                            "saved as W1, b1, W2, b2, ...")
         sizes = [*(arrays[f"W{i}"].shape[0] if arrays[f"W{i}"].ndim == 2 else 0
                    for i in range(1, count + 1)), arrays[f"b{count}"].size]
         for i in range(count):
@@ -241,7 +241,9 @@ class MLP:
                 if array.shape != shape or array.dtype != arrays["W1"].dtype:
                     raise DataError(
                         f"{path}: {name}{i + 1} is {array.dtype}{array.shape}, but "
-                        f"{arrays['W1'].dtype}{shape} would fit its neighbours")
+                        f"{arrays['W1'].dtype}{shape} would fit its neighbours"
+                        + (": transposed? W is (in, out) here" if array.ndim == 2
+                           and len(array) == arrays[f"b{i + 1}"].size else ""))
         if min(sizes) < 1 or sizes[-1] < 2:
             raise DataError(f"{path}: its arrays make a network of sizes "
                             f"{tuple(sizes)}; at least two classes are needed")

@@ -1,8 +1,10 @@
 """Files written whole or not at all."""
 import contextlib
 import json
+import math
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,9 @@ import numpy as np
 from npgm.errors import DataError, StorageError
 
 UNFINISHED = ".unfinished"      # how the names of files being written end
+CONTAINER = 128                 # bytes of memory a small list or dict takes, at most
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0,
+           (2, 0): np.lib.format.read_array_header_2_0}
 
 
 @contextlib.contextmanager
@@ -78,12 +83,15 @@ def write_json(path, value, durable=True):
 def read_json(path):
     """The value in a JSON file; DataError if it is missing or damaged."""
     try:
-        return json.loads(Path(path).read_text())
+        raw = Path(path).read_bytes()
+        if raw.count(b"[") + raw.count(b"{") > _allowance(len(raw)) // CONTAINER:
+            raise ValueError("it is nested beyond reason")
+        return json.loads(raw)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}: delete it to make it "
-                        "anew") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read: {_reason(error)}: move it away, to "
+                        "make it anew") from error
 
 
 def write_arrays(path, **arrays):
@@ -93,16 +101,48 @@ def write_arrays(path, **arrays):
 
 
 def read_arrays(path):
-    """{name: array} from an .npz archive; DataError if missing or damaged.
+    """{name: array} from an .npz archive, in this machine's byte order; DataError if
+    missing or damaged, or if it promises far more than its size can hold.
 
     Never unpickles: an archive that holds Python objects is refused.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            _check_promises(archive, Path(path).stat().st_size)
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            return {name: array.astype(array.dtype.newbyteorder("="), copy=False)
+                    for name, array in archive.items()}
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder: give an .npz file") from None
     except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path} is not a whole .npz archive of plain arrays "
-                        f"({reason}): delete or replace it") from error
+                        f"({_reason(error)}): replace it or move it away") from error
+
+
+def _check_promises(archive, size):
+    """ValueError if the members of an archive of that size claim more memory than
+    they should: headers can lie, and zeros can be packed a thousand to one."""
+    members = archive.infolist()
+    if sum(member.file_size for member in members) > _allowance(size):
+        raise ValueError("it would unpack to far more than its size")
+    for member in members:
+        with archive.open(member) as file:
+            version = np.lib.format.read_magic(file)
+            if version not in HEADERS:
+                raise ValueError(f"{member.filename} is no plain array")
+            shape, _, dtype = HEADERS[version](file)
+        if math.prod(shape) * dtype.itemsize > member.file_size:
+            raise ValueError(f"{member.filename} promises more than it holds")
+
+
+def _allowance(size):
+    """Bytes of memory that reading a file of that size may take."""
+    return 10 * size + 50_000_000
+
+
+def _reason(error):
+    """An error in one short line."""
+    text = str(error).strip()
+    return text.splitlines()[0][:200] if text else type(error).__name__
