@@ -34,7 +34,7 @@ def draw(folder):
     figure.legend([names[name] for name in order], order, loc="outside lower center",
                   ncols=len(order), frameon=False)
     path = folder / "speed.png"
-    plots.save(figure, path)
+    plots.save(plots.png(figure), path)
     return path
 
 

@@ -17,5 +17,9 @@ class StorageError(NpgmError, OSError):
     """A file could not be written; what stood there before still stands."""
 
 
+class DivergedWarning(RuntimeWarning):
+    """A training ended early: its loss or its weights are no longer finite."""
+
+
 class Interrupted(NpgmError):
     """Work was asked to stop and saved where it was."""

@@ -1,7 +1,10 @@
 """How figures look and how they are written."""
+import contextlib
 import io
+import os
 
 from npgm import storage
+from npgm.errors import NpgmError
 
 PAPER, NATURAL, ATTACKED, REPAIRED, VALID = (
     "#222222", "#6b7a8f", "#1f77b4", "#d62728", "#9ccc9c")
@@ -16,18 +19,48 @@ STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
          "figure.constrained_layout.use": True, "savefig.dpi": 150}
 
 
+def library():
+    """Matplotlib, loaded when first needed, because it takes longer than all the
+    rest; a backend that the surroundings ask for is of no concern to files."""
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    return matplotlib
+
+
+@contextlib.contextmanager
+def style():
+    """How figures look, whatever a user's matplotlibrc says."""
+    matplotlib = library()
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield matplotlib
+
+
+def check():
+    """Draw something, to see that figures can be drawn. Raises NpgmError."""
+    try:
+        picture(lambda result: new(1, width=1, height=1)[0], {"stamp": ""})
+    except Exception as error:
+        raise NpgmError(f"figures cannot be drawn: {type(error).__name__}: {error}: "
+                        "mend matplotlib") from error
+
+
 def new(columns, width=10, height=4.2, rows=1, **options):
     """A figure with rows of axes: (figure, axes)."""
-    import matplotlib       # here, because it takes longer than all the rest
-    from matplotlib.figure import Figure
-    with matplotlib.rc_context(STYLE):
+    with style():
+        from matplotlib.figure import Figure
         figure = Figure(figsize=(width, height))
         return figure, figure.subplots(rows, columns, **options)
 
 
 def shades(colormap, count):
     """That many colors of a colormap, its palest left out."""
-    import matplotlib
+    matplotlib = library()
     return [matplotlib.colormaps[colormap](0.3 + 0.7 * k / max(1, count - 1))
             for k in range(count)]
 
@@ -91,17 +124,25 @@ def legend_below(figure, ax, columns=5):
                       ncols=min(columns, len(handles)), fontsize=9)
 
 
-def png(figure, stamp=""):
-    """The picture as bytes, a stamp in small print along its top."""
-    import matplotlib
-    if stamp:
-        figure.suptitle(stamp, fontsize=8, color="#b00020")
+def picture(draw, result):
+    """What draw makes of a result, as the bytes of a PNG; its stamp in small print
+    along the top."""
+    with style():
+        figure = draw(result)
+        if result["stamp"]:
+            figure.suptitle(result["stamp"], fontsize=8, color="#b00020")
+        return png(figure)
+
+
+def png(figure):
+    """The picture as bytes."""
     file = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with style():
         figure.savefig(file, format="png", metadata={"Software": "npgm"})
     return file.getvalue()
 
 
-def save(figure, path, stamp=""):
+def save(png, path):
+    """Write a picture, given as bytes."""
     with storage.replacing(path) as file:
-        file.write(png(figure, stamp))
+        file.write(png)

@@ -73,7 +73,7 @@ def _remove(path):
 
 def write_text(path, text, durable=True):
     with replacing(path, durable) as file:
-        file.write(text.encode())
+        file.write(text.encode("utf-8", "backslashreplace"))     # odd file names
 
 
 def write_json(path, value, durable=True):

@@ -7,13 +7,14 @@ an interrupted run goes on and ends with the same bits.
 import functools
 import hashlib
 import time
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from npgm import checks, losses, storage
-from npgm.errors import DataError, InputError, Interrupted
+from npgm.errors import DataError, DivergedWarning, InputError, Interrupted
 from npgm.optimizers import Optimizer
 
 CHECKPOINT_SECONDS = 30
@@ -125,6 +126,9 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
             if not (np.isfinite(history.losses[t - 1]) and (
                     t not in evaluate_at or np.isfinite(net.theta).all())):
                 history.diverged_at = t
+                warnings.warn(f"training diverged at update {t}: its loss or theta is "
+                              "not finite; a smaller learning rate may help",
+                              DivergedWarning, stacklevel=2)
                 break
             if t in evaluate_at:
                 history.evaluations[t] = evaluate(net, t)

@@ -20,6 +20,8 @@ npgm.errors
 npgm.sources
 npgm.cache
 npgm.storage
+npgm.streams
+npgm.__main__
 npgm.checks
 npgm.names
 npgm.data
@@ -61,6 +63,7 @@ npgm.experiments.store
 npgm.experiments.store.provenance
 npgm.experiments.store.run
 npgm.experiments.store.record
+npgm.experiments.store.process
 npgm.experiments.store.worker
 npgm.experiments.store.scheduler
 npgm.experiments.experiment

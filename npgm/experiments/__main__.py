@@ -9,19 +9,21 @@ import sys
 import time
 from pathlib import Path
 
-from npgm import sources, storage
+from npgm import plots, sources, storage, streams
 from npgm.data import load_dataset
-from npgm.errors import Interrupted, NpgmError, StorageError
+from npgm.errors import DataError, Interrupted, NpgmError, StorageError
 from npgm.experiments import protocol
 from npgm.experiments.output import report, results, tables, verdicts
 from npgm.experiments.store import provenance, scheduler, worker
 from npgm.experiments.store.record import records_of
 from npgm.experiments.studies import EXPERIMENTS
+from npgm.streams import say
 
 DEFAULT_OUT = Path("results")
 
 
 def main(arguments=None):
+    streams.prepare()
     options = parse(arguments)
     fresh = options.fresh
     try:
@@ -34,28 +36,34 @@ def main(arguments=None):
                         or_committed=options.out == DEFAULT_OUT)
         else:
             run_experiment(EXPERIMENTS[options.name], options)
-        sys.stdout.flush()
-    except BrokenPipeError:             # as of ... | head: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except (Interrupted, KeyboardInterrupt):
         without = ", without --fresh," if fresh else ""
-        print(f"\ninterrupted; give the same command again{without} to go on",
-              file=sys.stderr)
+        say(f"\ninterrupted; give the same command again{without} to go on", error=True)
         return 130
     except NpgmError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", error=True)
         return 1
     return 0
 
 
-def parse(arguments):
-    def positive(text):
-        if text.replace(",", "").isdecimal() and int(text.replace(",", "")):
-            return int(text.replace(",", ""))
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: give a whole number of at least 1")
+def positive(text):
+    """A whole number of at least 1, written 100000, 100,000 or 1e5."""
+    try:
+        number = float(text.replace(",", ""))
+        if number >= 1 and number == int(number):
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of at least 1")
 
+
+def folder(text):
+    if not text:
+        raise argparse.ArgumentTypeError("give the name of a folder")
+    return Path(text)
+
+
+def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m npgm.experiments", allow_abbrev=False,
         description="Reproduce 'Gradient Masking Is a Type of Overfitting' (2018).")
@@ -71,9 +79,9 @@ def parse(arguments):
     parser.add_argument("--jobs", type=positive, metavar="N",
                         default=_available_cores(),
                         help="processes (default: the cores, %(default)s)")
-    parser.add_argument("--out", metavar="DIR", default=DEFAULT_OUT, type=Path,
+    parser.add_argument("--out", metavar="DIR", default=DEFAULT_OUT, type=folder,
                         help="where results and runs are kept (default: results)")
-    parser.add_argument("--data", metavar="DIR", type=Path,
+    parser.add_argument("--data", metavar="DIR", type=folder,
                         help="a folder of four IDX files (default: MNIST)")
     parser.add_argument("--quick", action="store_true",
                         help=f"{protocol.QUICK_STEPS:,} updates: a minute or two, for "
@@ -89,9 +97,7 @@ def parse(arguments):
 
 
 def run_experiment(experiment, options):
-    start = time.monotonic()
-    storage.check_writable(options.out)
-    checksum = load_dataset(options.data).checksum
+    start, checksum = time.monotonic(), prepare(options)
     wanted = experiment.wanted(options.steps, options.seeds, checksum)
     if options.fresh:
         worker.forget(options.out, wanted)
@@ -115,19 +121,30 @@ def run_experiment(experiment, options):
             "command_seconds": round(time.monotonic() - start, 1),
             "training_seconds": round(sum(record.wall_seconds for record in records),
                                       1)}}
-    kept = results.write(options.out, experiment, result)
     shown = experiment.shown(result["rows"])
-    print(tables.plain(experiment.headed(result["rows"]), shown) + "\n"
-          + "\n".join(results.notes(result)))
-    print(f"written: {options.out}/{experiment.name}.json, .md, .csv, .png")
+    say(tables.plain(experiment.headed(result["rows"]), shown) + "\n"
+        + "\n".join(results.notes(result)))
+    kept = results.write(options.out, experiment, result)
+    say(f"written: {options.out}/{experiment.name}.json, .md, .csv, .png")
     if kept:
-        print(f"kept: the results of other settings, now {kept}.*")
+        say(f"kept: the results of other settings, now {kept}.*")
+
+
+def prepare(options):
+    """Whatever can fail does so before the long work; returns the data's checksum."""
+    storage.check_writable(options.out)
+    data = load_dataset(options.data)
+    if len(data.x_train) < protocol.BATCH_SIZE:
+        raise DataError(f"{options.data} has {len(data.x_train)} training images: the "
+                        f"protocol's batches take {protocol.BATCH_SIZE}")
+    plots.check()
+    return data.checksum
 
 
 def run_all(options):
     """Every experiment, then claims and report.html. One that fails does not stop
     the others; in the end it is told and NpgmError is raised."""
-    checksum, failed = load_dataset(options.data).checksum, []
+    checksum, failed = prepare(options), []
     if options.fresh:                   # here, because experiments share their runs
         for experiment in EXPERIMENTS.values():
             worker.forget(options.out, experiment.wanted(options.steps, options.seeds,
@@ -141,14 +158,14 @@ def run_all(options):
     except NpgmError:
         pass        # the experiments that miss a run say so
     for name, experiment in EXPERIMENTS.items():
-        print(f"\n{name}", flush=True)
+        say(f"\n{name}")
         try:
             run_experiment(experiment, options)
         except (Interrupted, StorageError):
             raise
         except NpgmError as error:
             failed.append(name)
-            print(f"error: {error}", file=sys.stderr)
+            say(f"error: {error}", error=True)
     if failed:
         raise NpgmError(f"failed: {', '.join(failed)}; the others are written: give "
                         "the same command again")
@@ -172,8 +189,8 @@ def _all_needs(options, checksum):
 def _warn_of_other_sources(records, measures):
     other = sum(record.sources(measures) != {sources.digest()} for record in records)
     if other:
-        print(f"note: {other} of these runs were trained or measured before npgm's "
-              "mathematics was last edited; --fresh trains them again", file=sys.stderr)
+        say(f"note: {other} of these runs were trained or measured before npgm's "
+            "mathematics was last edited; --fresh trains them again", error=True)
 
 
 def _available_cores():

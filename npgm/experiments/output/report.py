@@ -6,6 +6,7 @@ from npgm import page, plots, storage
 from npgm.experiments.claims import claim as words
 from npgm.experiments.output import results, verdicts
 from npgm.experiments.store.run import Run
+from npgm.streams import say
 
 NAME = "report"
 CSS = {words.YES: "yes", words.HOLDS: "yes", words.NO: "no", words.FAILS: "no",
@@ -25,7 +26,7 @@ def main(out, experiments, or_committed=False):
     path = Path(out) / "report.html"
     storage.check_writable(out)
     storage.write_text(path, _page(experiments, found, claims))
-    print(f"read: {', '.join(map(str, paths.values()))}\nwritten: {path}")
+    say(f"read: {', '.join(map(str, paths.values()))}\nwritten: {path}")
 
 
 def _page(experiments, found, claims):
@@ -56,7 +57,7 @@ def _experiment(experiment, result):
     columns = experiment.headed(result["rows"])
     machine = result["provenance"]["machine"]
     versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
-    picture = plots.png(experiment.draw(result), result["stamp"])
+    picture = plots.picture(experiment.draw, result)
     return page.section(experiment.name, experiment.title, "".join([
         page.picture(picture, f"{experiment.title}; the numbers are in the table"),
         page.table([heading for heading, _ in columns],

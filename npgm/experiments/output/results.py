@@ -35,8 +35,8 @@ def notes(result):
 
 
 def write(out, experiment, result):
-    """DIR/NAME.json, .md, .csv and .png; the picture is drawn from the JSON read
-    back, so that it can always be drawn again from it. Results of other settings
+    """DIR/NAME.json, .md, .csv and at last .png; the picture is drawn from the JSON
+    read back, so that it can always be drawn again from it. Results of other settings
     that stand there are kept: returns their new name, or None."""
     base, rows = Path(out) / experiment.name, result["rows"]
     kept = _keep_other(base, result)
@@ -45,8 +45,8 @@ def write(out, experiment, result):
     keys, quantities = list(experiment.keys), [q.name for q in experiment.quantities]
     write_text(out, experiment.name, result, f"{table}\n{said}\n",
                tables.long_csv(rows, keys, quantities))
-    drawn = storage.read_json(f"{base}.json")
-    plots.save(experiment.draw(drawn), f"{base}.png", drawn["stamp"])
+    plots.save(plots.picture(experiment.draw, storage.read_json(f"{base}.json")),
+               f"{base}.png")
     return kept
 
 

@@ -3,6 +3,7 @@ from npgm import storage
 from npgm.experiments.claims import CLAIMS, judge
 from npgm.experiments.output import results, tables
 from npgm.experiments.studies import EXPERIMENTS
+from npgm.streams import say
 
 NAME, TITLE = "claims", "The claims, checked"
 SHOWN = ("claim", "statement", "measured", "verdict", "why")
@@ -52,9 +53,9 @@ def main(out, or_committed=False):
               "files": sorted({path for row in found for path in row["files"]})}
     results.write_text(out, NAME, result, markdown(found), csv(found))
     for row in found:
-        print(_told(row))
-    print("read: " + ", ".join(result["files"]))
-    print(f"written: {out}/{NAME}.json, .md, .csv (with the runs' hashes)")
+        say(_told(row))
+    say("read: " + ", ".join(result["files"]))
+    say(f"written: {out}/{NAME}.json, .md, .csv (with the runs' hashes)")
 
 
 def _told(row):

@@ -9,6 +9,7 @@ from npgm import sources
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
                     "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS")
+KEPT = ("NUMBA_CACHE_DIR", "NUMBA_DISABLE_JIT")
 
 
 def machine(before=None):
@@ -26,9 +27,13 @@ def machine(before=None):
             "threads_per_process": os.environ.get(THREAD_VARIABLES[0])}
 
 
-def one_thread_each():
-    """Make processes started from now on use one thread: a run is one thread,
-    and two runs must not fight over the cores."""
+def plain_surroundings():
+    """Make processes started from now on use one thread, since a run is one and two
+    must not fight over the cores; and none of Numba's settings that change bits or
+    speed, whatever this process was given."""
+    for name in list(os.environ):
+        if name.startswith("NUMBA_") and name not in KEPT:
+            del os.environ[name]
     for name in THREAD_VARIABLES:
         os.environ[name] = "1"
 

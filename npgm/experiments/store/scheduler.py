@@ -4,15 +4,21 @@ import contextlib
 import multiprocessing
 import signal
 import sys
+import time
 from concurrent.futures.process import BrokenProcessPool
 
 from tqdm import tqdm
 
+from npgm import cache
 from npgm.errors import Interrupted, NpgmError
 from npgm.experiments.store import provenance, worker
+from npgm.experiments.store.process import GRACE, prepare_worker
 from npgm.experiments.store.record import progress_of
 
 SHOWN = {"natural_error": "natural", "fgs_error": "FGS"}      # beside the bar
+KILLED = ("a worker process was killed (out of memory? then --jobs 1); every run is "
+          "kept as of its last checkpoint: go on with the same command, without "
+          "--fresh")
 
 
 def complete(out, needs, data_folder=None, jobs=1, executor=None):
@@ -20,55 +26,82 @@ def complete(out, needs, data_folder=None, jobs=1, executor=None):
 
     needs: (run, measures) pairs. One process a run, one thread a process. Whatever
     jobs is, the results are the same bits. A run that fails does not stop the
-    others; in the end it is told on stderr and NpgmError is raised. Ctrl-C saves
-    every run where it is and raises Interrupted. executor: any
+    others; it is told on stderr at once, and in the end NpgmError is raised. Ctrl-C
+    saves every run where it is and raises Interrupted. executor: any
     concurrent.futures.Executor that sees the same files, instead of local
     processes; on Ctrl-C it drops what it has not begun, and what it has begun it
     finishes.
     """
-    # Held back while workers start, who inherit that: Ctrl-C is this process's.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with contextlib.ExitStack() as stack:
-        stack.callback(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGINT})
+        # Held back while workers start, who inherit that: Ctrl-C is this process's.
+        stack.enter_context(_interrupts("SIG_BLOCK"))
         others = set(multiprocessing.active_children())
         if executor is None:
-            provenance.one_thread_each()
-            executor = stack.enter_context(futures.ProcessPoolExecutor(
-                min(jobs, len(needs)), multiprocessing.get_context("spawn"),
-                worker.prepare_worker))
+            provenance.plain_surroundings()
+            stack.enter_context(cache.shared())
+            executor = futures.ProcessPoolExecutor(
+                max(1, min(jobs, len(needs))), multiprocessing.get_context("spawn"),
+                prepare_worker)
+            stack.callback(_end, executor, others)
         stack.enter_context(_termination_as_interrupt())
         bar = stack.enter_context(_Bar(out, [run for run, _ in needs]))
         tasks = {executor.submit(worker.work, out, run, measures, data_folder): run
                  for run, measures in needs}
         try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-            waiting = set(tasks)
-            while waiting:
-                _, waiting = futures.wait(waiting, timeout=0.5)
-                bar.refresh()
+            with _interrupts("SIG_UNBLOCK"):
+                failed = _wait(tasks, bar)
         except KeyboardInterrupt:
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()         # asks it to save and stop
-            executor.shutdown(cancel_futures=True)
+            executor.shutdown(wait=False, cancel_futures=True)
             raise Interrupted("interrupted") from None
-    _raise_failures(tasks)
+    if failed:
+        raise NpgmError(f"{failed} of {len(tasks)} runs failed, the others are kept: "
+                        "mend what is named above, then go on with the same command, "
+                        "without --fresh")
 
 
-def _raise_failures(tasks):
-    failures = [(run, task.exception()) for task, run in tasks.items()
-                if task.exception()]
-    if any(isinstance(error, BrokenProcessPool) for _, error in failures):
-        raise NpgmError("a worker process was killed (out of memory? then --jobs 1); "
-                        "every run is kept as of its last checkpoint: go on with the "
-                        "same command, without --fresh")
-    for run, error in failures:
-        message = (str(error) if isinstance(error, NpgmError)
-                   else f"{type(error).__name__}: {error}")
-        print(f"{run}, failed: {message}", file=sys.stderr)
-    if failures:
-        raise NpgmError(f"{len(failures)} of {len(tasks)} runs failed, the others are "
-                        "kept: mend what is named above, then go on with the same "
-                        "command, without --fresh")
+def _wait(tasks, bar):
+    """How many of {task: run} failed, once all have ended; each told as it does."""
+    waiting, failed = set(tasks), 0
+    while waiting:
+        done, waiting = futures.wait(waiting, timeout=0.5)
+        for task in done:
+            error = task.exception()
+            if isinstance(error, BrokenProcessPool):
+                raise NpgmError(KILLED)
+            if error:
+                failed += 1
+                message = (str(error) if isinstance(error, NpgmError)
+                           else f"{type(error).__name__}: {error}")
+                bar.say(f"{tasks[task]}, failed: {message}")
+        bar.refresh()
+    return failed
+
+
+def _end(executor, others):
+    """Every process of the executor gone: asked first, then made to."""
+    children = set(multiprocessing.active_children()) - others
+    executor.shutdown(wait=not children, cancel_futures=True)
+    deadline = time.monotonic() + GRACE + 1
+    for process in children:
+        process.join(max(0, deadline - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+    executor.shutdown()
+
+
+@contextlib.contextmanager
+def _interrupts(how):
+    """SIGINT blocked or unblocked, where the platform can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(getattr(signal, how), {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -95,7 +128,7 @@ class _Bar:
 
     def __enter__(self):
         done = sum(self._steps(run) for run in self.wanted)
-        terminal = sys.stderr.isatty()
+        terminal = sys.stderr is not None and sys.stderr.isatty()
         self.bar = tqdm(total=sum(run.steps for run in self.wanted), initial=done,
                         unit=" updates", unit_scale=True, smoothing=0.05,
                         dynamic_ncols=terminal, mininterval=0.5 if terminal else 30)
@@ -108,6 +141,10 @@ class _Bar:
         self.refresh()
         self.bar.close()
 
+    def say(self, line):
+        """A line of its own, above the bar."""
+        self.bar.write(line, file=sys.stderr)
+
     def _steps(self, run):
         return min(progress_of(self.out, run)["step"], run.steps)
 
@@ -116,12 +153,14 @@ class _Bar:
         for run in self.wanted:
             progress = progress_of(self.out, run)
             steps += min(progress["step"], run.steps)
-            errors = [f"{word} {progress[name]:.1f}" for name, word in SHOWN.items()
+            errors = [f"{word} {progress[name]:.1f} %" for name, word in SHOWN.items()
                       if isinstance(progress.get(name), float)]
-            if errors and progress["step"] < run.steps:
+            if isinstance(progress.get("doing"), str):
+                errors = [progress["doing"]]
+            if errors and ("doing" in progress or progress["step"] < run.steps):
                 newest.append(f"{run}: " + ", ".join(errors))
         if newest:
-            self.bar.set_postfix_str("; ".join(newest) + " %", refresh=False)
+            self.bar.set_postfix_str("; ".join(newest), refresh=False)
         if not self.moving and steps > self.bar.n:      # the time left counts from here
             self.moving, self.bar.initial, self.bar.n = True, steps, steps
             self.bar.unpause()

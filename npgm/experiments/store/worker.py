@@ -13,20 +13,17 @@ those networks without training. Processes meet only in these files, so any
 concurrent.futures.Executor that sees the folder can do the work.
 """
 import contextlib
-import fcntl
-import multiprocessing
-import os
 import shutil
-import signal
-import threading
 import time
+import warnings
 from dataclasses import replace
 
 from npgm import defences, optimizers, sources, storage
 from npgm.data import load_dataset
-from npgm.errors import DataError, Interrupted, NpgmError, StorageError
+from npgm.errors import DataError, DivergedWarning, Interrupted, NpgmError
 from npgm.experiments.measures import MEASURES
 from npgm.experiments.store import provenance
+from npgm.experiments.store.process import busy, lock, stop_if_asked
 from npgm.experiments.store.record import Record
 from npgm.experiments.store.run import folder_of
 from npgm.network import MLP
@@ -36,7 +33,7 @@ from npgm.training import train
 def work(out, run, measures, data_folder):
     """Train a run, or go on with it, and take the measures it lacks."""
     folder = folder_of(out, run)
-    with _BUSY, lock(folder):
+    with busy, lock(folder):
         for leftover in folder.glob(f"*{storage.UNFINISHED}"):  # of a killed process
             leftover.unlink()
         record = Record.read(folder / "record.json", run.configuration)
@@ -68,14 +65,17 @@ def _train(folder, run, record, measures, data):
         net.save(folder / f"step-{step:06d}.npz")
         record.evaluations[str(step)] = {}
         for _, name in record.missing(measures, [str(step)]):
+            _tell(folder, record, step, f"measuring {name}")
             record.take(step, name, MEASURES[name](net, data), sources.digest())
         store()
 
     try:
-        history = train(net, optimizer, data, steps=run.steps, seed=run.seed,
-                        batch_size=run.batch_size, defence=defence,
-                        evaluate=evaluate, checkpoint=folder / "checkpoint.npz",
-                        watch=_Progress(folder, record, run.steps))
+        with warnings.catch_warnings():         # that it diverged, the record says
+            warnings.simplefilter("ignore", DivergedWarning)
+            history = train(net, optimizer, data, steps=run.steps, seed=run.seed,
+                            batch_size=run.batch_size, defence=defence,
+                            evaluate=evaluate, checkpoint=folder / "checkpoint.npz",
+                            watch=_Progress(folder, record, run.steps))
     except Interrupted:
         store()
         raise
@@ -91,12 +91,12 @@ def _measure_snapshots(folder, record, measures, data):
     for step, name in record.missing(measures):
         path = folder / f"step-{int(step):06d}.npz"
         if not path.exists():
-            raise DataError(f"{path} is gone: delete its folder to train the run again")
+            raise DataError(f"{path} is gone: --fresh trains the run again")
+        stop_if_asked()
+        _tell(folder, record, int(step), f"measuring {name}")
         record.take(step, name, MEASURES[name](MLP.load(path), data), sources.digest())
         record.write(folder / "record.json")
-
-
-_BUSY = threading.Lock()        # held while this process works on a run
+    (folder / "progress.json").unlink(missing_ok=True)
 
 
 class _Clock:
@@ -112,10 +112,8 @@ class _Progress:
     """Watches a training: twice a second it tells how far the run is and stops it if
     that was asked for."""
 
-    stop = False        # for the whole process, by SIGTERM or the parent's death
-
     def __init__(self, folder, record, steps):
-        self.path, self.record, self.steps = folder / "progress.json", record, steps
+        self.folder, self.record, self.steps = folder, record, steps
         self.told = 0.0
 
     def __call__(self, trainer):
@@ -123,57 +121,25 @@ class _Progress:
         if now - self.told < 0.5 and step != self.steps:
             return
         self.told = now
-        if _Progress.stop:
-            raise Interrupted(f"stopped after {step:,} of {self.steps:,} updates")
-        newest = {name: value for taken in list(self.record.evaluations.values())[-1:]
-                  for numbers in taken.values() for name, value in numbers.items()}
-        with contextlib.suppress(NpgmError):    # a full disk fails at the checkpoint
-            storage.write_json(self.path, {"step": step, **newest}, durable=False)
+        stop_if_asked()
+        _tell(self.folder, self.record, step)
+
+
+def _tell(folder, record, step, doing=None):
+    """Leave word of how far a run is, with its newest measurements."""
+    newest = {name: value for taken in list(record.evaluations.values())[-1:]
+              for numbers in taken.values() for name, value in numbers.items()}
+    with contextlib.suppress(NpgmError):        # a full disk fails at the checkpoint
+        storage.write_json(folder / "progress.json",
+                           {**newest, "step": step, "doing": doing}, durable=False)
 
 
 def forget(out, runs):
     """Delete finished and half-finished runs, to train them again."""
     for run in runs:
-        with lock(folder_of(out, run)):
-            shutil.rmtree(folder_of(out, run))
-
-
-@contextlib.contextmanager
-def lock(folder, patience=10):
-    """Hold a run's folder for this process; DataError if another has it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / "lock", "w")
-    except OSError as error:
-        raise StorageError(f"cannot write {folder}: {error.strerror}: choose another "
-                           "--out") from error
-    with file:
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise DataError(f"{folder} is being worked on by another process: "
-                                    "wait for it or choose another --out") from None
-                time.sleep(0.2)
-        yield
-
-
-def prepare_worker():
-    """In a worker: Ctrl-C is the parent's to handle; SIGTERM means save and stop."""
-    def stop(signum, frame):
-        _Progress.stop = True
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, stop)
-    if multiprocessing.parent_process():
-        threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent():
-    """A killed parent leaves its workers waiting for work: save, then end."""
-    multiprocessing.parent_process().join()
-    _Progress.stop = True
-    with _BUSY:
-        os._exit(1)
+        folder = folder_of(out, run)
+        with lock(folder, patience=10):
+            for path in folder.iterdir():
+                if path.name != "lock":
+                    path.unlink()
+        shutil.rmtree(folder, ignore_errors=True)       # with the lock, now released
