@@ -181,7 +181,8 @@ class MLP:
 
         Itself where there is none to be trusted: Numba's JIT is off; `forward` or
         `backward` were edited, or are a subclass's; theta is not finite, which
-        products that leave out zeros would not see.
+        products that leave out zeros would not see; a bias is so large that the order
+        of a sum shows.
         """
         from npgm.compiled import twin      # which loads Numba
         return twin(self)

@@ -44,6 +44,7 @@ npgm.compiled.network
 npgm.compiled.update
 npgm.compiled
 npgm.training
+npgm.attacks.model
 npgm.attacks.base
 npgm.attacks.one_step
 npgm.attacks.fgsm

@@ -6,15 +6,18 @@ from typing import NamedTuple
 import numpy as np
 
 from npgm import checks, losses
+from npgm.attacks.model import look, view
 from npgm.errors import InputError
 
 BLOCK = 500     # examples of one random stream
+BYTES = 16      # a pixel above is no float in [0, 1], standardized neither
 
 # What became of an example, the first that applies from the top.
 NOT_FINITE = "not_finite"           # a logit or gradient is NaN or infinite
 ALREADY_WRONG = "already_wrong"     # misclassified before the attack
 NO_GRADIENT = "no_gradient"         # the gradient is exactly zero everywhere
 FOOLED = "fooled"
+GRADIENT_LOST = "gradient_lost"     # held, and at a later step it was exactly zero
 HELD = "held"
 
 
@@ -22,36 +25,42 @@ HELD = "held"
 class AttackResult:
     """One entry an example.
 
-    x_adv (N, D): the attacked examples. success (N,): the model is wrong on
-    x_adv, so its mean is the error rate under attack. status (N,): the words
-    above. valid (N,): the gradient used was finite and not exactly zero.
+    x_adv: the attacked examples, in the shape and dtype of x, never farther from it
+    than epsilon. success (N,): the model is wrong on x_adv, so its mean is the error
+    rate under attack. status (N,): the words above. valid (N,): the first gradient
+    was finite and not exactly zero. lost_at (N,): the first step, from 0, at which it
+    was exactly zero; -1 if there was none.
     """
 
     x_adv: np.ndarray
     success: np.ndarray
     status: np.ndarray
     valid: np.ndarray
+    lost_at: np.ndarray
 
 
 class Attempt(NamedTuple):
     """What `run` says of its examples. x_adv (N, D). finite, valid (N,): whether what
-    the attack went by was finite, and a gradient not exactly zero everywhere. z
-    (N, C): the logits of x, if it came by them."""
+    the attack went by was finite, and its first gradient not exactly zero everywhere.
+    z (N, C): the logits of x, if it came by them. lost_at (N,): as AttackResult's, of
+    an attack of many steps."""
 
     x_adv: np.ndarray
     finite: np.ndarray
     valid: np.ndarray
     z: np.ndarray | None = None
+    lost_at: np.ndarray | None = None
 
 
 class InputGradient(NamedTuple):
     """z (N, C) logits; dz (N, C), dx (N, D): the gradient of each example's own loss
-    to its logits and to its pixels, dx 0 where finite (N,) is False."""
+    (N,) to its logits and to its pixels, dx 0 where finite (N,) is False."""
 
     z: np.ndarray
     dz: np.ndarray
     dx: np.ndarray
     finite: np.ndarray
+    loss: np.ndarray
 
     @property
     def valid(self):
@@ -62,11 +71,11 @@ class InputGradient(NamedTuple):
 def input_gradient(model, x, y, loss):
     """The InputGradient of a loss at x: the one place where an attack takes it."""
     z, vjp = linearize(model, x)
-    dz = losses.named(loss)(z, y)[1]
+    value, dz = losses.named(loss)(z, y)
     dx = vjp(dz)
     finite = np.isfinite(dx).all(axis=1) & np.isfinite(z).all(axis=1)
     dx[~finite] = 0
-    return InputGradient(z, dz, dx, finite)
+    return InputGradient(z, dz, dx, finite, value)
 
 
 class Attack:
@@ -90,21 +99,26 @@ class Attack:
                 object.__setattr__(self, field.name, check(field.name, value))
 
     def __call__(self, model, x, y):
-        """Attack every example: x (N, D) floats, y (N,) labels -> AttackResult.
+        """Attack every example: x (N, D) floats, or of whatever shape (N, ...) the
+        model takes, y (N,) labels -> AttackResult.
 
-        Raises InputError if x or y do not fit the model.
+        The model is handed copies: it may overwrite them. Raises InputError if x or y
+        do not fit it, or x not the attack.
         """
         def attack(model, x, y, rows):
             attempt = self.run(model, x, y, rows)
+            if hasattr(self, "epsilon"):
+                near = within(attempt.x_adv, x, x.dtype.type(self.epsilon))
+                attempt = attempt._replace(x_adv=near)
             z = model.logits(x) if attempt.z is None else attempt.z
             return judge(y, z, model.logits(attempt.x_adv), attempt)
-        return self.in_pieces(attack, model, x, y)
+        result = self.in_pieces(attack, model, x, y)
+        return dataclasses.replace(result, x_adv=result.x_adv.reshape(x.shape))
 
     def in_pieces(self, attack, model, x, y):
         """attack(model, x, y, rows) -> a dataclass of arrays, for one piece after the
         other; joined along their last axis but x_adv's."""
-        x, y = check_examples(model, x, y)
-        model = compiled(model)
+        model, x, y = self.checked(model, x, y)
         with np.errstate(all="ignore"):     # what is not finite is told by the status
             parts = [attack(model, x[s:s + self.piece], y[s:s + self.piece],
                             range(s, min(s + self.piece, len(x))))
@@ -114,20 +128,53 @@ class Attack:
                                  axis=0 if name == "x_adv" else -1)
             for name in vars(parts[0])})
 
+    def checked(self, model, x, y):
+        """The model as attacks see it, x as rows (N, D) and y. Raises InputError."""
+        if not isinstance(x, np.ndarray) or x.ndim < 2 or not x.size:
+            raise InputError(f"x is a {type(x).__name__} of shape {np.shape(x)}: give "
+                             "an array (N, D) of at least one example")
+        if x.dtype.kind != "f":
+            raise InputError(f"x is {x.dtype}: give floats in [0, 1], for example "
+                             "x / 255")
+        if x.ndim > 2 and hasattr(model, "compiled"):
+            model.logits(x[:1])             # which says what shape it wants
+        checks.finite(x)
+        clip, epsilon = getattr(self, "clip", None), getattr(self, "epsilon", np.inf)
+        if clip is not None:
+            checks.within(x, *clip, "clip must contain the examples")
+        elif epsilon <= 1 and x.max() > BYTES:
+            checks.within(x, 0, 1, "give x / 255; if such numbers are meant, say so by "
+                          "clip=(low, high)")
+        model = view(model, x.shape[1:])
+        x = x.reshape(len(x), -1)
+        return model, x, checks.labels(y, len(x), look(model, x))
+
 
 def judge(y, z, z_adv, attempt):
     """The AttackResult of an attempt, with logits z before and z_adv after."""
-    finite = attempt.finite & np.isfinite(z).all(axis=1)
+    finite = (attempt.finite & np.isfinite(z).all(axis=1)
+              & np.isfinite(z_adv).all(axis=1))
     valid = finite & attempt.valid
+    lost_at = (np.where(attempt.valid, -1, 0) if attempt.lost_at is None
+               else attempt.lost_at)
     success = losses.mistakes(z_adv, y)
-    status = np.select([~finite, losses.mistakes(z, y), ~valid, success],
-                       [NOT_FINITE, ALREADY_WRONG, NO_GRADIENT, FOOLED], HELD)
-    return AttackResult(attempt.x_adv, success, status, valid)
+    status = np.select(
+        [~finite, losses.mistakes(z, y), ~valid, success, lost_at > 0],
+        [NOT_FINITE, ALREADY_WRONG, NO_GRADIENT, FOOLED, GRADIENT_LOST], HELD)
+    return AttackResult(attempt.x_adv, success, status, valid, lost_at)
 
 
-def compiled(model):
-    """The model's faster twin, if it has one."""
-    return model.compiled() if hasattr(model, "compiled") else model
+def within(x_adv, x, epsilon):
+    """x_adv, but no pixel farther from x than epsilon; by rounding neither. Changed in
+    place, where it can be."""
+    moved, still = np.ascontiguousarray(x_adv).reshape(-1), x.reshape(-1)
+    distance = moved - still
+    far = np.flatnonzero(np.abs(distance, out=distance) > epsilon)
+    moved[far] = np.clip(moved[far], still[far] - epsilon, still[far] + epsilon)
+    while far.size:
+        far = far[np.abs(moved[far] - still[far]) > epsilon]
+        moved[far] = np.nextafter(moved[far], still[far])
+    return moved.reshape(x.shape)
 
 
 def linearize(model, x):
@@ -142,24 +189,15 @@ def linearize(model, x):
     return model.logits(x), lambda dz: model.vjp(x, dz)
 
 
-def draws(seed, rows, draw):
+def draws(seed, rows, draw, *stream):
     """What draw(rng, 500) gives for whole blocks of examples, of those of `rows`, a
-    range: the same for an example whatever the piece it is attacked in."""
+    range: the same for an example whatever the piece it is attacked in. stream: whole
+    numbers, to draw again and get others."""
     first = rows.start - rows.start % BLOCK
-    blocks = [draw(np.random.default_rng([seed, start]), min(BLOCK, rows.stop - start))
+    blocks = [draw(np.random.default_rng([seed, start, *stream]),
+                   min(BLOCK, rows.stop - start))
               for start in range(first, rows.stop, BLOCK)]
     return np.concatenate(blocks)[rows.start - first:]
-
-
-def check_examples(model, x, y):
-    """x and y, checked: finite (N, D) floats, one label in [0, C) each."""
-    if not isinstance(x, np.ndarray) or x.ndim != 2 or not len(x):
-        raise InputError(f"x is a {type(x).__name__} of shape {np.shape(x)}: give an "
-                         "array (N, D) of at least one example")
-    if x.dtype.kind != "f":
-        raise InputError(f"x is {x.dtype}: give floats in [0, 1], for example x / 255")
-    classes = model.logits(x[:1]).shape[1]      # asks the model what it takes, too
-    return checks.finite(x), checks.labels(y, len(x), classes)
 
 
 def check_loss(name, loss):

@@ -1,10 +1,28 @@
 """DeepFool (Moosavi-Dezfooli, Fawzi and Frossard 2016): the nearest way out."""
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from npgm.attacks.base import FOOLED, Attack, Attempt, linearize
 from npgm.errors import InputError
+
+# Logits may come out otherwise in another batch, by so many units of rounding: a lead
+# below that is a tie. Half of the way out of one is a step of DeepFool.
+ROUNDINGS = 256
+FARTHEST = 1e3      # a step beyond, in units of the largest pixel, is no step
+
+
+def rounding(z):
+    """The lead (N,) that is only rounding."""
+    return ROUNDINGS * np.finfo(z.dtype).eps * np.maximum(1, np.abs(z).max(axis=1))
+
+
+def crossed(z, y):
+    """(N,): another class leads the label's, by more than rounding."""
+    rows, wrong = np.arange(len(y)), z.copy()
+    wrong[rows, y] = -np.inf
+    return wrong.max(axis=1) - z[rows, y] > rounding(z)
 
 
 @dataclass(frozen=True)
@@ -38,13 +56,19 @@ class DeepFool(Attack):
 
     def relative_perturbation(self, x, result):
         """Mean of ||x_adv - x||_p / ||x||_p over the fooled examples, as the
-        method's authors report it; nan if there are none."""
+        method's authors report it; nan if there are none. An example that is all zero
+        has no such number: it is left out, with a warning."""
         fooled = result.status == FOOLED
         if not fooled.any():
             return np.nan
-        x, r = x[fooled], (result.x_adv - x)[fooled]
-        return float(np.mean(np.linalg.norm(r, self.norm, axis=1)
-                             / np.linalg.norm(x, self.norm, axis=1)))
+        x, r = (array[fooled].reshape(fooled.sum(), -1)
+                for array in (x, result.x_adv - x))
+        size = np.linalg.norm(x, self.norm, axis=1)
+        if not size.all():
+            warnings.warn(f"{np.count_nonzero(size == 0)} fooled examples are all "
+                          "zero: left out of the mean", stacklevel=2)
+        ratios = np.linalg.norm(r, self.norm, axis=1)[size > 0] / size[size > 0]
+        return float(ratios.mean()) if ratios.size else np.nan
 
     def run(self, model, x, y, rows):
         stretch = x.dtype.type(1 + self.overshoot)
@@ -61,7 +85,7 @@ class DeepFool(Attack):
             total[going] += r
             x_adv[going] = x[going] + stretch * total[going]
             if going.size:
-                going = going[model.logits(x_adv[going]).argmax(axis=1) == y[going]]
+                going = going[~crossed(model.logits(x_adv[going]), y[going])]
         return Attempt(x_adv, finite, valid, z)
 
     def _step(self, model, x, y):
@@ -74,8 +98,7 @@ class DeepFool(Attack):
         finite = np.isfinite(z).all(axis=1) & np.isfinite(J).all(axis=(1, 2))
         w = J.astype("float64")         # float32 has no room for the squares of all
         w -= w[rows, y][:, None]
-        rounding = np.finfo(z.dtype).eps * np.abs(z).max(axis=1)    # a tie's way out
-        f = np.maximum(np.abs(z - z[rows, y][:, None]), rounding[:, None])
+        f = np.maximum(np.abs(z - z[rows, y][:, None]), rounding(z)[:, None])
         size = (np.linalg.norm(w, axis=2) if self.norm == 2
                 else np.abs(w).sum(axis=2))                     # ||w_k||_q
         distance = np.where(size > 0, f / size, np.inf)
@@ -83,6 +106,6 @@ class DeepFool(Attack):
         nearest = distance.argmin(axis=1)
         shortest, w = distance[rows, nearest], w[rows, nearest]
         unit = (w / size[rows, nearest][:, None] if self.norm == 2 else np.sign(w))
-        known = finite & np.isfinite(shortest)
+        known = finite & (shortest <= FARTHEST * np.maximum(1, np.abs(x).max(axis=1)))
         r = np.where(known[:, None], shortest[:, None] * unit, 0)
         return r.astype(x.dtype), known, finite

@@ -1,11 +1,13 @@
 """Projected gradient descent (Kurakin, Goodfellow and Bengio 2017; Madry et al.
 2018): FGSM in many small steps."""
+import warnings
 from dataclasses import dataclass
 from typing import Callable
 
 import numpy as np
 
 from npgm.attacks.base import Attack, Attempt, clipped, draws, input_gradient
+from npgm.losses import mistakes, named
 
 
 @dataclass(frozen=True)
@@ -13,10 +15,10 @@ class PGD(Attack):
     """x_adv = project(x_adv + step_size * sign(dJ/dx)), `steps` times, where
     project keeps every pixel within epsilon of x, and within clip = (low, high).
 
-    seed: where to begin, uniformly within epsilon of x; None begins at x. An
-    example is valid if the gradient of its first step was not exactly zero; where
-    a later one is, it stays, so a network with dead layers can hold against more
-    steps than one.
+    x_adv is the best point met: one that fools, and of those of highest J. seed: where
+    to begin, uniformly within epsilon of x; None begins at x. An example is valid if
+    its first gradient was not exactly zero. Where a later one is, as in a region where
+    a layer's units are all off, it begins again at such a random point.
     """
 
     epsilon: float = 0.25
@@ -26,24 +28,52 @@ class PGD(Attack):
     clip: tuple | None = None
     seed: int | None = None
 
-    def run(self, model, x, y, rows):
-        x_adv, step_size = self.start(x, rows), x.dtype.type(self.step_size)
-        finite, valid = np.ones(len(x), bool), None
-        for _ in range(self.steps):
-            gradient = input_gradient(model, x_adv, y, self.loss)
-            valid = gradient.valid if valid is None else valid
-            finite &= gradient.finite
-            gradient.dx[~finite] = 0
-            x_adv = self.project(x_adv + step_size * np.sign(gradient.dx), x)
-        return Attempt(x_adv, finite, valid)
+    def __post_init__(self):
+        super().__post_init__()
+        if self.steps * self.step_size < self.epsilon * (1 - 1e-6):
+            warnings.warn(f"PGD's {self.steps} steps of {self.step_size} cannot reach "
+                          f"epsilon {self.epsilon}", stacklevel=3)
 
-    def start(self, x, rows):
-        if self.seed is None:
-            return x.copy()
-        noise = draws(self.seed, rows, lambda rng, count: rng.uniform(
-            -1, 1, (count, x.shape[1])))
+    def run(self, model, x, y, rows):
+        x_adv = x.copy() if self.seed is None else self.start(x, rows)
+        best, finite, valid = _Best(x_adv), np.ones(len(x), bool), None
+        lost_at = np.full(len(x), -1)
+        for step in range(self.steps):
+            gradient = input_gradient(model, x_adv, y, self.loss)
+            best.see(x_adv, gradient.loss, mistakes(gradient.z, y), gradient.finite)
+            finite &= gradient.finite
+            valid = gradient.valid if valid is None else valid
+            lost = finite & ~gradient.valid & (lost_at < 0)
+            lost_at[lost] = step
+            x_adv = self.project(x_adv + x.dtype.type(self.step_size)
+                                 * np.sign(gradient.dx), x)
+            again = finite & valid & ~gradient.valid & ~best.fools
+            if again.any():
+                x_adv[again] = self.start(x, rows, step)[again]
+        z = model.logits(x_adv)
+        best.see(x_adv, named(self.loss)(z, y)[0], mistakes(z, y),
+                 np.isfinite(z).all(axis=1))
+        return Attempt(best.x, finite, valid, lost_at=lost_at)
+
+    def start(self, x, rows, *stream):
+        noise = draws(self.seed or 0, rows, lambda rng, count: rng.uniform(
+            -1, 1, (count, x.shape[1])), *stream)
         return self.project(x + (self.epsilon * noise).astype(x.dtype), x)
 
     def project(self, x_adv, x):
         epsilon = x.dtype.type(self.epsilon)
         return clipped(np.clip(x_adv, x - epsilon, x + epsilon), self.clip)
+
+
+class _Best:
+    """The best of the points seen, for each example: x, its loss, whether it fools."""
+
+    def __init__(self, x):
+        self.x, self.loss = x.copy(), np.full(len(x), -np.inf)
+        self.fools = np.zeros(len(x), bool)
+
+    def see(self, x, loss, fools, finite):
+        better = finite & ((fools & ~self.fools)
+                           | ((fools == self.fools) & (loss > self.loss)))
+        self.x[better], self.loss[better] = x[better], loss[better]
+        self.fools |= better & fools

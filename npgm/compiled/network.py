@@ -3,6 +3,7 @@
 The mathematics stands in `network` and `losses`. Here it is put together again
 from `kernels`, in memory that is kept from call to call.
 """
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -83,6 +84,16 @@ def backward_to_x(layers, dX):
     through_weights(layers[0], dX)
 
 
+def _plain(x):
+    """x as the kernels are compiled for: contiguous, aligned and, by its type,
+    writable. They only read it, so what may not be written to is not copied."""
+    x = np.require(x, requirements="CA")
+    if x.flags.writeable:
+        return x
+    interface = {**x.__array_interface__, "data": (x.ctypes.data, False)}
+    return np.asarray(SimpleNamespace(__array_interface__=interface, of=x))
+
+
 class CompiledMLP:
     """An MLP whose products run in `kernels`, on one thread: the same bits whatever
     the number of cores."""
@@ -143,7 +154,7 @@ class CompiledMLP:
         layers, sparse = self._layers(x), np.zeros(len(self.net.layers), bool)
         start, slope = (np.empty_like(layers[0].Z) for _ in range(2))
         multiply(layers[0].H, layers[0].H_sparse, layers[0].W, layers[0].b, start)
-        multiply(np.ascontiguousarray(s), layers[0].H_sparse,
+        multiply(_plain(s), layers[0].H_sparse,
                  layers[0].W, layers[0].zeros, slope)
 
         def logits(epsilon):
@@ -162,7 +173,7 @@ class CompiledMLP:
         if len(self._memory) > KEPT:
             del self._memory[next(iter(self._memory))]
         first, *others = memory
-        return (first._replace(H=np.ascontiguousarray(x)), *others)
+        return (first._replace(H=_plain(x)), *others)
 
     def _new_memory(self, N):
         net = self.net
