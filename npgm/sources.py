@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).parent
 COMPILED = ("sources.py", "cache.py", "optimizers", "compiled")
 # What a run and its measurements are made of:
 RUN = (*COMPILED, "checks.py", "names.py", "data.py", "losses.py", "vanishing.py",
-       "network.py", "training.py", "attacks", "defences", "experiments/protocol.py",
-       "experiments/measures.py")
+       "network.py", "checkpoint.py", "training.py", "attacks", "defences",
+       "experiments/protocol.py", "experiments/measures.py")
 
 
 def files(names):

@@ -5,19 +5,15 @@ on the seed and t, and a checkpoint holds theta, the optimizer's state and t, so
 an interrupted run goes on and ends with the same bits.
 """
 import functools
-import hashlib
-import time
 import warnings
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from npgm import checks, losses, storage
-from npgm.errors import DataError, DivergedWarning, InputError, Interrupted
+from npgm import checks, losses
+from npgm.checkpoint import Checkpoint
+from npgm.errors import DivergedWarning, InputError, Interrupted
 from npgm.optimizers import Optimizer
-
-CHECKPOINT_SECONDS = 30
 
 
 @dataclass
@@ -113,8 +109,7 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
         raise InputError(f"evaluate_at has steps outside 1 to {steps}: leave them out")
     trainer = Trainer(net, optimizer, loss, defence)
     history = History(np.full(steps, np.nan, net.dtype), trainer.state)
-    run = Checkpoint(checkpoint, net, history, _identity(
-        trainer, batch_size, seed, data))
+    run = Checkpoint(checkpoint, trainer, history, data, batch_size, seed)
     run.load()
     if hasattr(watch, "begin"):
         watch.begin(trainer)
@@ -152,70 +147,6 @@ def natural_error(net, x, y):
             z = net.logits(x[s:s + 1000])
         wrong += np.count_nonzero(losses.mistakes(z, y[s:s + 1000]))
     return 100 * wrong / len(x)
-
-
-class Checkpoint:
-    """theta, the optimizer's state, t and the losses, in one .npz file.
-
-    run: what else the bits depend on; its digest is stored too, and a checkpoint
-    with another one is refused.
-    """
-
-    def __init__(self, path, net, history, run):
-        self.path = Path(path) if path else None
-        self.net, self.history = net, history
-        self.identity = _digest(run) if path else None
-        self.saved = time.monotonic()
-
-    def arrays(self):
-        """name -> array, all of them those in use, to be written or filled."""
-        state = {name: value for name, value in vars(self.history.state).items()
-                 if name != "t"}
-        return {"theta": self.net.theta, "losses": self.history.losses, **state}
-
-    def is_due(self):
-        return self.path and time.monotonic() - self.saved > CHECKPOINT_SECONDS
-
-    def save(self):
-        if self.path:
-            storage.write_arrays(self.path, t=np.array(self.history.state.t),
-                                 identity=np.array(self.identity), **self.arrays())
-            self.saved = time.monotonic()
-
-    def load(self):
-        if not (self.path and self.path.exists()):
-            return
-        stored = storage.read_arrays(self.path)
-        mine = self.arrays()
-        fits = set(stored) == {"t", "identity", *mine} and all(
-            stored[name].shape == array.shape and stored[name].dtype == array.dtype
-            for name, array in mine.items())
-        if not (fits and str(stored["identity"]) == self.identity
-                and stored["t"].ndim == 0
-                and 0 <= stored["t"] <= self.history.losses.size):
-            raise DataError(f"{self.path} is a checkpoint of another run: delete it "
-                            "or choose another path")
-        for name, array in mine.items():
-            array[...] = stored[name]
-        self.history.state.t = int(stored["t"])
-
-
-def _identity(trainer, batch_size, seed, data):
-    """What a run's bits depend on, but for the number of updates. A loss is part of
-    it only where it is not the usual one, as in checkpoints from before there were
-    others."""
-    loss = losses.name_of(trainer.loss)
-    return (trainer.optimizer, batch_size, seed, trainer.defence, trainer.net.theta,
-            data.x_train, data.y_train, *([loss] if loss != "cross_entropy" else []))
-
-
-def _digest(values):
-    """SHA-256 over arrays' bytes (not their shapes) and other values' text."""
-    digest = hashlib.sha256()
-    for value in values:
-        digest.update(np.ascontiguousarray(value) if isinstance(value, np.ndarray)
-                      else repr(value).encode())
-    return digest.hexdigest()
 
 
 @functools.lru_cache(maxsize=1)

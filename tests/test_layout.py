@@ -28,7 +28,6 @@ npgm.data
 npgm.losses
 npgm.vanishing
 npgm.network
-npgm.gradient_check
 npgm.optimizers.base
 npgm.optimizers.sgd
 npgm.optimizers.momentum
@@ -43,6 +42,7 @@ npgm.compiled.twins
 npgm.compiled.network
 npgm.compiled.update
 npgm.compiled
+npgm.checkpoint
 npgm.training
 npgm.attacks.model
 npgm.attacks.base
@@ -52,6 +52,7 @@ npgm.attacks.random_sign
 npgm.attacks.pgd
 npgm.attacks.deepfool
 npgm.attacks
+npgm.gradient_check
 npgm.defences.adversarial_training
 npgm.defences
 npgm.plots

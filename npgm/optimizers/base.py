@@ -100,7 +100,7 @@ class Optimizer:
             raise InputError(
                 f"{kind}: its rule must return {', '.join(sorted(missing))}: name all "
                 "that it returns, for example @quantities('theta', 'm', 'step')")
-        if taken := set(self.initial) & {"t", "theta", "g"}:
+        if taken := set(self.initial) & {"t", "theta", "g", "losses", "identity"}:
             raise InputError(f"{kind}.initial: {taken.pop()!r} has a meaning already: "
                              "choose another name")
         unknown = set(arguments(self.rule)) - {*self.initial, *self.coefficients(1)}
