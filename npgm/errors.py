@@ -13,6 +13,10 @@ class DataError(NpgmError, ValueError):
     """A file is missing, damaged, or not what its name says it is."""
 
 
+class OtherSettings(DataError):
+    """Results are whole, but of other settings than what was asked for needs."""
+
+
 class StorageError(NpgmError, OSError):
     """A file could not be written; what stood there before still stands."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import npgm
 from npgm import plots, storage
 from npgm.data import MNIST_CHECKSUM
-from npgm.errors import DataError
+from npgm.errors import DataError, OtherSettings
 from npgm.experiments import protocol
 from npgm.experiments.output import tables
 
@@ -98,7 +98,7 @@ def read(experiment, path):
 
 
 def load(experiment, path):
-    """The same; DataError too if it is not of the paper's protocol."""
+    """The same; OtherSettings if it is not of the paper's protocol."""
     result, name = read(experiment, path), experiment.name
     settings = result["provenance"]["settings"]
     if (result["stamp"] or settings["steps"] != protocol.STEPS
@@ -106,8 +106,8 @@ def load(experiment, path):
         kept = sorted(path.parent.glob(f"{name}-{protocol.STEPS}-updates-*.json"))
         advice = (f"such results are in {kept[-1].name}, rename them" if kept else
                   f"choose another --out, or {_again(name, path)}")
-        raise DataError(f"{path} is of other settings than the paper's "
-                        f"({settings['steps']:,} updates): {advice}")
+        raise OtherSettings(f"{path} is of other settings than the paper's "
+                            f"({settings['steps']:,} updates): {advice}")
     return result
 
 

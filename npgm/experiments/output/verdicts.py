@@ -1,5 +1,6 @@
 """The claims, judged from stored results without training anything."""
 from npgm import storage
+from npgm.errors import OtherSettings
 from npgm.experiments.claims import CLAIMS, judge
 from npgm.experiments.output import results, tables
 from npgm.experiments.studies import EXPERIMENTS
@@ -11,13 +12,25 @@ COLUMNS = [(key, lambda row, key=key: row[key]) for key in SHOWN]
 
 
 def rows(out, or_committed=False):
-    """A row for each claim, from the results in out; or, if there are none and that
-    is asked for, from the committed ones. Raises DataError."""
+    """A row for each claim, from the results in out; or, if there are none of the
+    paper's settings and that is asked for, from the committed ones. Raises
+    DataError."""
     names = dict.fromkeys(name for claim in CLAIMS for name in claim.needs)
     paths = results.find(names, out, or_committed)
-    found = {name: results.load(EXPERIMENTS[name], path)["rows"]
-             for name, path in paths.items()}
+    try:
+        found = _rows_at(paths)
+    except OtherSettings as error:
+        if not or_committed or not results.COMMITTED.is_dir():
+            raise
+        say(f"note: {error}. The committed results are judged instead.", error=True)
+        paths = results.find(names, results.COMMITTED)
+        found = _rows_at(paths)
     return [_row(claim, judge(claim, found), paths) for claim in CLAIMS]
+
+
+def _rows_at(paths):
+    return {name: results.load(EXPERIMENTS[name], path)["rows"]
+            for name, path in paths.items()}
 
 
 def _row(claim, verdict, paths):
