@@ -75,14 +75,23 @@ def line(ax, x, values, color, label, style="-"):
 
 def log_plain(ax):
     """A logarithmic y axis, its ticks in plain numbers."""
+    if ax.dataLim.height < 0:           # nothing drawn: every run diverged
+        ax.set_ylim(1, 100)
     ax.set_yscale("log")
     plain_ticks(ax.yaxis, (1, 2, 5))
 
 
 def log_rate(ax):
     """A logarithmic x axis of learning rates, in plain numbers too."""
-    ax.set_xscale("log")
+    log_x(ax)
     plain_ticks(ax.xaxis, (1, 3))
+
+
+def log_x(ax):
+    """A logarithmic x axis."""
+    if ax.dataLim.width < 0:            # nothing drawn: every run diverged
+        ax.set_xlim(1e-4, 1)
+    ax.set_xscale("log")
 
 
 def plain_ticks(axis, digits):

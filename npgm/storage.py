@@ -86,12 +86,16 @@ def read_json(path):
         raw = Path(path).read_bytes()
         if raw.count(b"[") + raw.count(b"{") > _allowance(len(raw)) // CONTAINER:
             raise ValueError("it is nested beyond reason")
-        return json.loads(raw)
+        return json.loads(raw, parse_constant=_refuse)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read: {_reason(error)}: move it away, to "
                         "make it anew") from error
+
+
+def _refuse(constant):
+    raise ValueError(f"{constant} is no JSON")
 
 
 def write_arrays(path, **arrays):

@@ -1,14 +1,21 @@
 """What several test modules share: small data, small files, a small network."""
+import contextlib
 import gzip
 import hashlib
+import shutil
 import struct
 
+import commands
 import hypothesis
 import numpy as np
 import pytest
 
-from npgm.data import FILES, Dataset
+from npgm.data import FILES, Dataset, load_dataset
+from npgm.experiments.output import results
+from npgm.experiments.store.run import Run
+from npgm.experiments.studies import EXPERIMENTS
 from npgm.network import MLP
+from npgm.optimizers import SGD
 
 hypothesis.settings.register_profile("npgm", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("npgm")
@@ -89,3 +96,70 @@ def small_examples():
     """x (6, 5) float64 in [0, 1) and y (6,) in 3 classes, for small_network."""
     rng = np.random.default_rng(2)
     return rng.random((6, 5)), rng.integers(0, 3, 6)
+
+
+# Runs and results
+
+
+@pytest.fixture
+def data_folder(write_idx_folder):
+    return write_idx_folder()
+
+
+@pytest.fixture
+def make_run(data_folder):
+    """make_run(optimizer=SGD(), **settings): a small run on data_folder."""
+    checksum = load_dataset(data_folder).checksum
+
+    def make(optimizer=SGD(), **settings):
+        return Run.of(optimizer, **{
+            "seed": 0, "steps": 120, "hidden": (8,), "batch_size": 10,
+            "data_checksum": checksum, **settings})
+    return make
+
+
+@pytest.fixture
+def refused():
+    """with refused(kind of error, *parts): one is raised whose message is one line
+    and has all parts."""
+    @contextlib.contextmanager
+    def expect(kind, *parts):
+        with pytest.raises(kind) as error:
+            yield
+        message = str(error.value)
+        assert "\n" not in message
+        for part in parts:
+            assert str(part) in message
+    return expect
+
+
+@pytest.fixture
+def committed(tmp_path):
+    """A copy of the committed results, to be spoilt, without the claims."""
+    folder = tmp_path / "committed"
+    folder.mkdir()
+    for name in EXPERIMENTS:
+        shutil.copy(results.COMMITTED / f"{name}.json", folder)
+    return folder
+
+
+@pytest.fixture
+def data(write_idx_folder):
+    """180 training images load as 150: room for the protocol's batch of 125."""
+    return write_idx_folder("data", train=180)
+
+
+@pytest.fixture(scope="session")
+def shared():
+    return {}
+
+
+@pytest.fixture
+def finished(shared, data, tmp_path_factory):
+    """(the folder of a finished table2, its process), made once."""
+    if not shared:
+        folder = tmp_path_factory.mktemp("finished") / "results"
+        shared["finished"] = folder, commands.run(*commands.table2(data, folder))
+    folder, done = shared["finished"]
+    assert done.returncode == 0, done.stderr
+    return folder, done

@@ -1,14 +1,12 @@
-"""The compiled network and update against MLP and Optimizer."""
+"""The compiled network against MLP."""
 import numpy as np
 import pytest
 from test_kernels import DTYPES, TOLERANCE, assert_near, draw
 
-from npgm import losses
-from npgm.compiled_network import CompiledMLP
-from npgm.compiled_update import compiled_update
+from npgm.compiled import CompiledMLP
 from npgm.errors import InputError
+from npgm.losses import cross_entropy, log_odds
 from npgm.network import MLP
-from npgm.optimizers import SGD, AdaGrad, Adam, Momentum, RMSprop
 
 
 def network(sizes, dtype, lead=1):
@@ -20,15 +18,16 @@ def network(sizes, dtype, lead=1):
     return net
 
 
-def assert_gradient(model, x, y, tolerance):
-    """CompiledMLP.gradient against MLP.loss_gradients."""
-    expected = model.net.loss_gradients(x, y)
-    assert_near(model.gradient(x, y), expected.loss, tolerance)
-    assert_near(model.theta, expected.theta, tolerance)
+def assert_gradient(model, x, y, tolerance, loss=cross_entropy):
+    """CompiledMLP.mean_gradient against MLP.loss_gradients."""
+    expected = model.net.loss_gradients(x, y, loss)
+    value, dtheta = model.mean_gradient(x, y, loss)
+    assert_near(value, expected.loss, tolerance)
+    assert_near(dtheta, expected.dtheta, tolerance)
 
 
 def residual_is_zero(net, x, y):
-    return ~losses.cross_entropy(net.logits(x), y)[1].any(axis=1)
+    return ~cross_entropy(net.logits(x), y)[1].any(axis=1)
 
 
 NETWORKS = pytest.mark.parametrize("sizes", [
@@ -77,10 +76,34 @@ def test_gradient_where_all_residuals_are_exactly_zero(sizes, dtype):
     y = net.logits(x).argmax(axis=1)
     assert residual_is_zero(net, x, y).all()
     model = CompiledMLP(net)
-    model.gradient(x, (y + 1) % sizes[-1])          # leave something behind
-    assert model.theta.any()
-    assert_gradient(model, x, y, 0)
-    assert not model.theta.any()
+    assert model.mean_gradient(x, (y + 1) % sizes[-1])[1].any()
+    assert_gradient(model, x, y, 0)                 # it left nothing behind
+    assert not model.mean_gradient(x, y)[1].any()
+
+
+def halved_squares(z, y):
+    """A user's own loss."""
+    dz = z - np.eye(z.shape[1], dtype=z.dtype)[y]
+    return (dz * dz).sum(axis=1) / z.dtype.type(2), dz
+
+
+@DTYPES
+@NETWORKS
+@pytest.mark.parametrize("loss", [log_odds, halved_squares])
+def test_gradient_of_any_loss(sizes, loss, dtype):
+    net, x = network(sizes, dtype), np.abs(draw(63, sizes[0], dtype, 0.3))
+    y = np.random.default_rng(0).integers(0, sizes[-1], 63)
+    assert_gradient(CompiledMLP(net), x, y, 10 * TOLERANCE[dtype], loss)
+
+
+def test_what_a_loss_returns_stays_as_it_is():
+    def first_logit(z, y):
+        return z[:, 0], np.zeros_like(z)
+    net, x = network((65, 20, 3), "float64"), draw(9, 65, "float64")
+    model, y = CompiledMLP(net), np.arange(9) % 3
+    value, _ = model.mean_gradient(x, y, first_logit)
+    model.mean_gradient(-x, y, first_logit)
+    assert_near(value, net.logits(x)[:, 0], 10 * TOLERANCE["float64"])
 
 
 DENSITIES = pytest.mark.parametrize("density", [0.2, 1])
@@ -118,6 +141,21 @@ def test_logits_on_a_line(sizes, kind, dtype):
         assert_near(logits(epsilon), expected, 10 * TOLERANCE[dtype])
 
 
+@DTYPES
+@pytest.mark.parametrize("lay_out", [
+    np.asfortranarray, lambda x: np.repeat(x, 2, axis=1)[:, ::2], lambda x: x[::-1],
+    lambda x: np.broadcast_to(x[:1], x.shape)],
+    ids=["columns", "strides", "backwards", "read only"])
+def test_arrays_may_be_laid_out_in_any_way(lay_out, dtype):
+    net, x = network((65, 20, 3), dtype), lay_out(draw(9, 65, dtype))
+    model, dz = CompiledMLP(net), draw(9, 3, dtype)
+    assert_near(model.logits(x), net.logits(x), 10 * TOLERANCE[dtype])
+    assert_near(model.vjp(x, dz), net.vjp(x, dz), 10 * TOLERANCE[dtype])
+    assert_near(model.logits_on_line(x, x)(0.5), net.logits(x + x.dtype.type(0.5) * x),
+                10 * TOLERANCE[dtype])
+    assert_gradient(model, x, np.arange(9) % 3, 10 * TOLERANCE[dtype])
+
+
 def test_what_is_returned_stays_as_it_is():
     net, x = network((65, 20, 3), "float32"), draw(9, 65, "float32")
     model = CompiledMLP(net)
@@ -139,24 +177,3 @@ def test_what_does_not_fit_is_refused(call):
     for model in (net, CompiledMLP(net)):
         with pytest.raises(InputError):
             call(model, x)
-
-
-@DTYPES
-@pytest.mark.parametrize("optimizer", [
-    SGD(), Momentum(), AdaGrad(), AdaGrad(epsilon=1e-10), RMSprop(),
-    RMSprop(epsilon_inside_root=False), Adam(), Adam(form="algorithm1"),
-    Adam(form="printed"), Adam(form="printed_once")], ids=str)
-def test_compiled_update_is_the_optimizers_bit_for_bit(optimizer, dtype):
-    rng = np.random.default_rng(0)
-    theta = rng.standard_normal(1001).astype(dtype)
-    mine, state = theta.copy(), optimizer.init(theta)
-    my_state = optimizer.init(mine)
-    update = compiled_update(optimizer)
-    for scale in (1, 1, 1e-3, 0, 1e3):
-        g = (scale * rng.standard_normal(1001)).astype(dtype)
-        optimizer.update(theta, g, state)
-        update(mine, g, my_state)
-    assert mine.tobytes() == theta.tobytes()
-    assert my_state.t == state.t == 5
-    for name in optimizer.state:
-        assert getattr(my_state, name).tobytes() == getattr(state, name).tobytes()

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npgm import kernels, losses
+from npgm import losses
+from npgm.compiled import kernels
 
 ROOT = Path(__file__).parents[1]
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
@@ -194,7 +195,8 @@ def test_cross_entropy_of_nan_is_nan(dtype):
 def test_all_of_this_with_the_jit_disabled():
     """The kernels are ordinary Python functions too, and mean the same."""
     command = [sys.executable, "-m", "pytest", __file__,
-               ROOT / "tests/test_compiled_network.py", "-q", "-k", "not disabled",
+               ROOT / "tests/test_compiled_network.py",
+               ROOT / "tests/test_compiled_update.py", "-q", "-k", "not disabled",
                "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True,
                           env={**os.environ, "NUMBA_DISABLE_JIT": "1"})

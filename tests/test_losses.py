@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from npgm.losses import cross_entropy, log_odds, softmax
+from npgm import losses
+from npgm.errors import InputError
+from npgm.losses import cross_entropy, log_odds, mistakes, softmax
 
-LOSSES = [cross_entropy, log_odds]
+LOSSES = list(losses.LOSSES.values())
 DTYPES = [np.float32, np.float64]
 
 
@@ -26,10 +28,10 @@ def leading(lead, classes, dtype):
     return np.array([[lead] + [0] * (classes - 1)], dtype), np.array([0])
 
 
-def exact(z, y):
-    """softmax, -log p_y and log((1 - p_y) / p_y) of one row, to 100 digits."""
+def exact(z, y, digits=100):
+    """softmax, -log p_y and log((1 - p_y) / p_y) of one row, to so many digits."""
     with localcontext() as context:
-        context.prec = 100
+        context.prec = digits
         powers = [Decimal(float(value)).exp() for value in z]
         right = powers[y]
         wrong = sum(powers) - right
@@ -189,3 +191,66 @@ def test_log_odds_does_not_mask(dtype, classes, lead, label_lost, all_lost):
 def test_cross_entropy_itself_stays_exact(lead):
     loss = cross_entropy(*leading(lead, 10, np.float32))[0]
     np.testing.assert_allclose(loss, 9 * np.exp(-float(lead)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype, lead", [
+    *((np.float32, lead) for lead in (-80, -20, -1, 0, 1, 16, 17, 40, 80)),
+    *((np.float64, lead) for lead in (-600, -40, -1, 0, 1, 36, 37, 300, 600))])
+@pytest.mark.parametrize("shift", [0, 1000, -1000])
+def test_cross_entropy_keeps_its_digits_whatever_the_lead(dtype, lead, shift):
+    """One that took them from 1 - p_y would lose all of them at 17 or 37. Where the
+    label leads, a shift of the whole row costs nothing."""
+    z = np.array([[lead, 0, -0.5, -3]], dtype) + dtype(shift)
+    loss = cross_entropy(z, np.array([0]))[0]
+    size = lead if lead > 0 else max(abs(shift), -lead, 1)
+    np.testing.assert_allclose(loss, exact(z[0], 0, digits=300)[1],
+                               rtol=4 * np.finfo(dtype).eps * size)
+
+
+def test_a_logit_that_is_not_a_number_is_a_mistake():
+    z = np.array([[0, 1, 2], [2, 1, 0], [np.nan, 1, 2], [0, 1, np.nan]])
+    assert mistakes(z, np.array([2, 2, 2, 2])).tolist() == [False, True, True, True]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("z, y, words", [
+    (np.zeros(3), [0, 1, 2], "z has shape"), (np.zeros((2, 3)), [0, 3], "0 to 2"),
+    (np.zeros((2, 3)), [-1, 0], "-1 to 0"), (np.zeros((2, 3)), [0.0, 1.0], "integer"),
+    (np.zeros((2, 3)), [0], "each of the 2"), (np.zeros((2, 3)), [[0], [1]], "each")])
+def test_what_are_no_logits_or_labels_is_refused(loss, z, y, words):
+    with pytest.raises(InputError, match=words) as caught:
+        loss(z, np.array(y))
+    assert "\n" not in str(caught.value)
+
+
+# By name
+
+
+def squared(z, y):
+    """Half the squared distance to the label's unit vector: a user's own loss."""
+    dz = z - np.eye(z.shape[1], dtype=z.dtype)[y]
+    return (dz * dz).sum(axis=1) / 2, dz
+
+
+def test_losses_have_names():
+    assert losses.LOSSES == {"cross_entropy": cross_entropy, "log_odds": log_odds}
+
+
+@pytest.mark.parametrize("loss, name", [
+    (cross_entropy, "cross_entropy"), (log_odds, "log_odds"),
+    (squared, f"{__name__}:squared")])
+def test_a_loss_is_found_by_its_name_and_as_it_is(loss, name):
+    assert losses.named(name) is losses.named(loss) is loss
+    assert losses.name_of(name) == losses.name_of(loss) == name
+
+
+@pytest.mark.parametrize("name, words", [
+    ("crossentropy", "is it 'cross_entropy'"), ("logodds", "is it 'log_odds'"),
+    ("hinge", "cross_entropy, log_odds"), ("", "cross_entropy, log_odds"),
+    (None, "cross_entropy, log_odds"), (0.5, "cross_entropy, log_odds"),
+    ("npgm.losses:hinge", "hinge"), ("npgm.loses:log_odds", "npgm.loses"),
+    (":log_odds", "not to be found"), ("npgm.losses:", "not to be found")])
+def test_a_loss_that_is_not_to_be_found(name, words):
+    with pytest.raises(InputError, match=words) as caught:
+        losses.named(name)
+    assert repr(name) in str(caught.value) and "\n" not in str(caught.value)

@@ -1,14 +1,15 @@
-"""Optimizers against PyTorch's numbers, against formulas, and compiled."""
+"""Optimizers against PyTorch's numbers, against formulas, and by their names."""
 import dataclasses
 import json
 import math
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from npgm import optimizers
 from npgm.errors import InputError
-from npgm.compiled_update import compiled_update
 from npgm.optimizers import OPTIMIZERS, SGD, AdaGrad, Adam, Momentum, RMSprop
 
 TORCH = json.loads((Path(__file__).parent / "data" / "optimizer_updates.json")
@@ -133,134 +134,6 @@ def test_rmsprop_has_epsilon_where_it_says(inside, roots):
                                rtol=1e-15)
 
 
-# The same m and v for epsilon_hat, algorithm1 and printed_once:
-#   m = 0.1 * 3 = 0.3, then 0.9 * 0.3 - 0.1 * 1 = 0.17
-#   v = 0.001 * 9 = 0.009, then 0.999 * 0.009 + 0.001 * 1 = 0.009991
-# corrected by 1 - 0.9^t = 0.1, 0.19 and 1 - 0.999^t = 0.001, 0.001999.
-# An epsilon of 0.5 shows where it is added.
-M, V = [0.3, 0.17], [0.009, 0.009991]
-C1, C2 = [0.1, 0.19], [0.001, 0.001999]
-ALPHA_T = [0.001 * math.sqrt(c2) / c1 for c1, c2 in zip(C1, C2)]
-
-
-def adam_steps(form):
-    after = follow(Adam(epsilon=0.5, form=form), 1.0, [3.0, -1.0])
-    return -np.diff(after, prepend=1.0)
-
-
-def test_adam_epsilon_hat_by_hand():
-    expected = [a * m / (math.sqrt(v) + 0.5) for a, m, v in zip(ALPHA_T, M, V)]
-    np.testing.assert_allclose(adam_steps("epsilon_hat"), expected, rtol=1e-11)
-
-
-def test_adam_algorithm1_by_hand():
-    expected = [0.001 * (m / c1) / (math.sqrt(v / c2) + 0.5)
-                for m, v, c1, c2 in zip(M, V, C1, C2)]
-    np.testing.assert_allclose(adam_steps("algorithm1"), expected, rtol=1e-11)
-
-
-def test_adam_printed_once_corrects_twice():
-    expected = [a * (m / c1) / (math.sqrt(v / c2) + 0.5)
-                for a, m, v, c1, c2 in zip(ALPHA_T, M, V, C1, C2)]
-    np.testing.assert_allclose(adam_steps("printed_once"), expected, rtol=1e-11)
-
-
-def test_adam_printed_feeds_its_corrections_back():
-    # m = 0.3 / 0.1 = 3, then (0.9 * 3 - 0.1) / 0.19 = 2.6 / 0.19
-    # v = 0.009 / 0.001 = 9, then (0.999 * 9 + 0.001) / 0.001999
-    m, v = [3, 2.6 / 0.19], [9, 8.992 / 0.001999]
-    expected = [a * m / (math.sqrt(v) + 0.5) for a, m, v in zip(ALPHA_T, m, v)]
-    np.testing.assert_allclose(adam_steps("printed"), expected, rtol=1e-10)
-
-
-# Adam's forms beside each other
-
-
-def test_without_epsilon_the_two_sound_forms_are_one():
-    gradients = np.random.default_rng(0).normal(size=(50, 20))
-    hat, algorithm1 = (run(Adam(epsilon=0.0, form=form), np.ones(20), gradients)[0]
-                       for form in ("epsilon_hat", "algorithm1"))
-    np.testing.assert_allclose(hat, algorithm1, rtol=1e-13)
-
-
-def test_with_epsilon_they_differ():
-    """By sqrt(1 - beta2), a factor of 32, in the weight of epsilon at first."""
-    hat, algorithm1 = (1 - follow(Adam(form=form), 1.0, [1e-8])[0]
-                       for form in ("epsilon_hat", "algorithm1"))
-    assert algorithm1 == pytest.approx(0.001 / 2, rel=1e-6)
-    assert hat == pytest.approx(0.001 / (1 + 1 / math.sqrt(0.001)), rel=1e-6)
-
-
-@pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
-def test_adams_first_step_is_the_learning_rate_whatever_the_gradient(size):
-    assert follow(Adam(), 1.0, [size])[0] == pytest.approx(1 - 0.001, rel=1e-5)
-
-
-def printed_run(updates, g=0.01):
-    theta = np.zeros(1, np.float32)
-    return run(Adam(form="printed"), theta, np.full((updates, 1), g, np.float32))
-
-
-def test_adam_printed_overflows_in_about_22_updates():
-    # v grows by about 1 / (1 - 0.999^t), that is 1000 / t, at update t.
-    finite = [np.isfinite(printed_run(t)[1].v[0]) for t in range(1, 31)]
-    assert 20 <= finite.index(False) + 1 <= 24
-    assert np.isinf(printed_run(30)[1].v[0])
-
-
-def test_adam_printed_steps_below_a_millionth_within_five_updates():
-    steps = np.abs(np.diff(printed_run(30)[0][:, 0], prepend=0))
-    assert steps[0] > 1e-4
-    assert np.all(steps[4:] < 1e-6)
-
-
-def test_adam_printed_freezes():
-    theta = printed_run(40)[0][:, 0]
-    assert np.all(theta[24:] == theta[24])
-    assert np.isfinite(theta).all()
-
-
-def test_adam_printed_once_does_not_freeze():
-    theta = run(Adam(form="printed_once"), np.zeros(1, np.float32),
-                np.full((40, 1), 0.01, np.float32))[0][:, 0]
-    assert np.all(np.diff(theta) < -1e-4)
-
-
-# Compiled
-
-
-@every_optimizer
-@every_dtype
-def test_compiled_updates_are_the_same_to_the_bit(optimizer, dtype):
-    theta, gradients = random_run(dtype)
-    with np.errstate(all="ignore"):
-        expected, state = run(optimizer, theta, gradients)
-        after, compiled_state = run(optimizer, theta, gradients,
-                                    compiled_update(optimizer))
-    np.testing.assert_array_equal(after, expected)
-    assert vars(compiled_state).keys() == vars(state).keys()
-    for name, value in vars(state).items():
-        np.testing.assert_array_equal(vars(compiled_state)[name], value)
-
-
-def test_compiled_and_plain_updates_may_alternate():
-    theta, gradients = random_run(np.float32)
-    optimizer = Adam()
-    plain, compiled = optimizer.update, compiled_update(optimizer)
-    turns = iter([plain, compiled] * 3)
-    mixed, _ = run(optimizer, theta, gradients, lambda *args: next(turns)(*args))
-    assert mixed.tobytes() == run(optimizer, theta, gradients)[0].tobytes()
-
-
-def test_compiled_updates_check_the_gradient_too():
-    """Compiled loops know no bounds: a short g would be read past its end."""
-    optimizer, theta = Adam(), np.ones(5)
-    state = optimizer.init(theta)
-    with pytest.raises(InputError):
-        compiled_update(optimizer)(theta, np.zeros(4), state)
-    assert state.t == 0
-
-
 # What all of them share
 
 
@@ -270,17 +143,34 @@ def test_dtype_is_kept(optimizer, dtype):
     theta, gradients = random_run(dtype)
     after, state = run(optimizer, theta, gradients)
     assert after.dtype == dtype
-    assert {getattr(state, name).dtype for name in optimizer.state} <= {theta.dtype}
+    assert {getattr(state, name).dtype for name in optimizer.initial} <= {theta.dtype}
 
 
 @every_optimizer
 @every_dtype
 def test_a_rule_computes_in_the_dtype_of_theta(optimizer, dtype):
     theta = np.ones(3, dtype)
-    arrays = [np.ones(3, dtype) for _ in optimizer.state]
-    new = optimizer.rule(theta, theta, *arrays,
-                         *optimizer.typed_coefficients(1, theta))
-    assert [array.dtype for array in new] == [dtype] * (1 + len(arrays))
+    new = optimizer.compute(theta, theta, optimizer.init(theta))
+    assert {array.dtype for array in new.values()} == {theta.dtype}
+
+
+@every_optimizer
+def test_compute_gives_every_quantity_and_changes_nothing(optimizer):
+    theta, gradients = np.linspace(-1, 1, 9), np.linspace(1, 3, 27).reshape(3, 9)
+    after, state = run(optimizer, theta, gradients[:2])
+    theta, before = after[-1].copy(), {name: np.copy(value)
+                                       for name, value in vars(state).items()}
+    new = optimizer.compute(theta, gradients[2], state)
+    assert tuple(new) == optimizer.rule.quantities
+    assert {"theta", "step", *optimizer.initial} <= set(new)
+    np.testing.assert_array_equal(theta, after[-1])
+    for name, value in before.items():
+        np.testing.assert_array_equal(getattr(state, name), value)
+    np.testing.assert_array_equal(new["theta"], theta - new["step"])
+    optimizer.update(theta, gradients[2], state)
+    np.testing.assert_array_equal(theta, new["theta"])
+    for name in optimizer.initial:
+        np.testing.assert_array_equal(getattr(state, name), new[name])
 
 
 @every_optimizer
@@ -297,13 +187,13 @@ def test_float32_updates_are_near_those_of_float64(optimizer):
 def test_updates_are_made_in_place(optimizer):
     theta = np.ones(5)
     state = optimizer.init(theta)
-    arrays = [theta, *(getattr(state, name) for name in optimizer.state)]
+    arrays = [theta, *(getattr(state, name) for name in optimizer.initial)]
     before = [array.copy() for array in arrays]
     optimizer.update(theta, np.full(5, 0.5), state)
     assert state.t == 1
     assert all(np.all(a != b) for a, b in zip(arrays, before))
     assert all(getattr(state, name) is array
-               for name, array in zip(optimizer.state, arrays[1:]))
+               for name, array in zip(optimizer.initial, arrays[1:]))
 
 
 @every_optimizer
@@ -356,6 +246,29 @@ def test_impossible_numbers(cls, name, value):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("cls, name", NUMBERS)
+@pytest.mark.parametrize("value", [np.float32(0.5), np.float64(0.5), Fraction(1, 2)])
+def test_any_real_number_will_do_and_is_kept_as_a_float(cls, name, value):
+    found = getattr(cls(**{name: value}), name)
+    assert type(found) is float and found == 0.5
+
+
+@pytest.mark.parametrize("value", [True, np.True_, 0.5j, np.array([0.5, 0.5])])
+def test_what_is_no_number_is_refused(value):
+    with pytest.raises(InputError, match="learning_rate"):
+        Adam(learning_rate=value)
+
+
+@pytest.mark.parametrize("optimizer, rounded", [
+    (Adam(beta2=1 - 1e-9), "1"), (RMSprop(epsilon=1e-50), "0"),
+    (SGD(learning_rate=1e39), "inf")], ids=str)
+def test_a_number_that_float32_takes_for_another_is_refused(optimizer, rounded):
+    with pytest.raises(InputError, match=f"is {rounded} in float32") as caught:
+        optimizer.init(np.ones(3, np.float32))
+    assert "\n" not in str(caught.value)
+    optimizer.init(np.ones(3))
+
+
 @pytest.mark.parametrize("cls, name", [(Momentum, "momentum"), (RMSprop, "decay"),
                                        (Adam, "beta1"), (Adam, "beta2")])
 def test_averages_must_forget(cls, name):
@@ -396,3 +309,34 @@ def test_defaults_are_the_protocols():
                     "epsilon_inside_root": True, "initial_mean_square": 1.0},
         "adam": {"learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999,
                  "epsilon": 1e-8, "form": "epsilon_hat"}}
+
+
+# By name
+
+
+@pytest.mark.parametrize("name, cls", OPTIMIZERS.items())
+def test_an_optimizer_is_made_by_its_name(name, cls):
+    made = optimizers.make(name, learning_rate=0.5)
+    assert made == cls(learning_rate=0.5) and type(made) is cls
+    assert optimizers.name_of(made) == name
+
+
+class Mine(SGD):
+    """A user's own."""
+
+
+def test_a_users_own_is_made_by_where_it_is():
+    name = f"{__name__}:Mine"
+    assert type(optimizers.make(name, learning_rate=0.5)) is Mine
+    assert optimizers.name_of(Mine()) == name
+
+
+@pytest.mark.parametrize("name, words", [
+    ("adm", "is it 'adam'"), ("Adagrad", "is it 'adagrad'"), ("rms", "is it 'rmsprop'"),
+    ("lbfgs", "sgd, momentum, adagrad, rmsprop, adam"), (None, "sgd, momentum"),
+    (f"{__name__}:Yours", "Yours"), ("nowhere.at_all:Mine", "nowhere"),
+    (":Mine", "not to be found"), ("npgm.optimizers:", "not to be found")])
+def test_an_optimizer_that_is_not_to_be_found(name, words):
+    with pytest.raises(InputError, match=words) as caught:
+        optimizers.make(name)
+    assert repr(name) in str(caught.value) and "\n" not in str(caught.value)

@@ -1,22 +1,15 @@
-"""The training loop: its batches, its checkpoints, and how it refuses."""
-import errno
-import os
-import signal
-import subprocess
-import sys
+"""The training loop: its batches, its runs, and how it refuses."""
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from npgm import training
-from npgm.errors import DataError, InputError, Interrupted, StorageError
+from npgm.errors import DivergedWarning, InputError
 from npgm.network import MLP
 from npgm.optimizers import OPTIMIZERS, SGD, Adam, Momentum
 from npgm.training import batch_rows, train
 
-ROOT = Path(__file__).parents[1]
 SIZES = (16, 8, 3)
 STEPS = 40
 
@@ -26,21 +19,6 @@ def run(data, optimizer=Adam(learning_rate=0.01), steps=STEPS, seed=0, **options
     net = MLP.initialize(SIZES, seed=1)
     settings = {"batch_size": 10, "evaluate_at": (), **options}
     return net, train(net, optimizer, data, steps=steps, seed=seed, **settings)
-
-
-def stop_at(step):
-    """A progress callback that interrupts the run after that update."""
-    def progress(t, losses):
-        if t == step:
-            raise Interrupted("stop")
-    return progress
-
-
-def checkpoint_at(path, data, step, **options):
-    """The checkpoint of a run interrupted after that update, as bytes."""
-    with pytest.raises(Interrupted):
-        run(data, checkpoint=path, progress=stop_at(step), **options)
-    return path.read_bytes()
 
 
 def assert_same_bits(one, other):
@@ -107,7 +85,7 @@ def test_training_is_the_readable_loop(tiny_data):
         rows = batch_rows(60, 10, 5, t)
         g = expected.loss_gradients(tiny_data.x_train[rows], tiny_data.y_train[rows])
         assert history.losses[t - 1] == pytest.approx(g.loss.mean(), rel=1e-4)
-        optimizer.update(expected.theta, g.theta, state)
+        optimizer.update(expected.theta, g.dtheta, state)
     error = np.linalg.norm(net.theta - expected.theta)
     assert error < 1e-4 * np.linalg.norm(expected.theta)
 
@@ -152,7 +130,8 @@ def test_natural_error_counts_mistakes_and_nan(tiny_data):
 
 
 def test_divergence_is_a_result(tiny_data):
-    net, history = run(tiny_data, SGD(learning_rate=1e30))
+    with pytest.warns(DivergedWarning, match="diverged at update"):
+        net, history = run(tiny_data, SGD(learning_rate=1e30))
     t = history.diverged_at
     assert 1 < t < STEPS
     assert np.isfinite(history.losses[:t - 1]).all()
@@ -161,155 +140,6 @@ def test_divergence_is_a_result(tiny_data):
 
 def test_a_run_that_converges_has_not_diverged(tiny_data):
     assert run(tiny_data)[1].diverged_at is None
-
-
-# Checkpoints
-
-@pytest.mark.parametrize("step", [1, 17, STEPS])
-@pytest.mark.parametrize("optimizer", [
-    *(optimizer() for optimizer in OPTIMIZERS.values()), Adam(form="algorithm1")],
-    ids=str)
-def test_interrupted_and_resumed_is_uninterrupted(optimizer, step, tiny_data,
-                                                  tmp_path):
-    path = tmp_path / "run.npz"
-    checkpoint_at(path, tiny_data, step, optimizer=optimizer)
-    assert_same_bits(run(tiny_data, optimizer, checkpoint=path),
-                     run(tiny_data, optimizer))
-
-
-def test_interrupted_many_times(tiny_data, tmp_path):
-    path = tmp_path / "run.npz"
-    for step in (2, 3, 9, 30):
-        checkpoint_at(path, tiny_data, step)
-    assert_same_bits(run(tiny_data, checkpoint=path), run(tiny_data))
-
-
-def test_a_finished_run_is_not_trained_again(tiny_data, tmp_path):
-    path, calls = tmp_path / "run.npz", []
-    once = run(tiny_data, checkpoint=path, evaluate_at=(STEPS,))
-    again = run(tiny_data, checkpoint=path,
-                progress=lambda t, losses: calls.append(t))
-    assert not calls
-    assert_same_bits(once, again)
-
-
-KILLED = """
-import os, signal, sys
-from types import SimpleNamespace
-import numpy as np
-from npgm import training
-from npgm.network import MLP
-from npgm.optimizers import Adam
-
-where, count, folder, steps = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
-calls = []
-
-def killing(function):
-    def wrapped(*args):
-        calls.append(args)
-        if len(calls) == count:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*args)
-    return wrapped
-
-if where != "progress":
-    setattr(os, where, killing(getattr(os, where)))
-training.CHECKPOINT_SECONDS = 0
-data = SimpleNamespace(**np.load(folder + "/data.npz"))
-training.train(MLP.initialize((16, 8, 3), seed=1), Adam(learning_rate=0.01), data,
-               steps=int(steps), batch_size=10, evaluate_at=(),
-               checkpoint=folder + "/run.npz",
-               progress=killing(print) if where == "progress" else None)
-"""
-
-
-@pytest.mark.parametrize("where", [
-    "progress",     # between two updates
-    "fsync",        # while a checkpoint is being written
-    "replace",      # when it is written, but not yet in its place
-])
-def test_killed_and_resumed_is_uninterrupted(where, tiny_data, tmp_path):
-    path = tmp_path / "run.npz"
-    np.savez(tmp_path / "data.npz", x_train=tiny_data.x_train,
-             y_train=tiny_data.y_train)
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, where, "12", str(tmp_path), str(STEPS)],
-        cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert np.load(path)["t"] in (11, 12)
-    assert_same_bits(run(tiny_data, checkpoint=path), run(tiny_data))
-
-
-@pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_a_full_disk_leaves_the_old_checkpoint(call, tiny_data, tmp_path, monkeypatch):
-    path = tmp_path / "run.npz"
-    before = checkpoint_at(path, tiny_data, 5)
-
-    def full(*args):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    monkeypatch.setattr(os, call, full)
-    with pytest.raises(StorageError) as error:
-        run(tiny_data, checkpoint=path, progress=stop_at(9))
-    assert_one_line(error, path, os.strerror(errno.ENOSPC))
-    assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["run.npz"]
-
-
-def damaged(whole):
-    """{name: bytes that are no whole checkpoint}"""
-    middle = len(whole) // 2
-    flipped = whole[:middle] + bytes([whole[middle] ^ 0x10]) + whole[middle + 1:]
-    return {"empty": b"", "cut": whole[:middle], "last byte": whole[:-1],
-            "flipped bit": flipped,
-            "random": np.random.default_rng(0).bytes(len(whole)), "text": b"{}\n"}
-
-
-@pytest.mark.parametrize("fault", damaged(b"any"))
-def test_a_damaged_checkpoint_is_refused_and_kept(fault, tiny_data, tmp_path):
-    path = tmp_path / "run.npz"
-    content = damaged(checkpoint_at(path, tiny_data, 5))[fault]
-    path.write_bytes(content)
-    with pytest.raises(DataError) as error:
-        run(tiny_data, checkpoint=path)
-    assert_one_line(error, path)
-    assert path.read_bytes() == content
-
-
-@pytest.mark.parametrize("other", [
-    {"optimizer": SGD()}, {"optimizer": Momentum()}, {"steps": STEPS + 1},
-    {"seed": 1}, {"optimizer": Adam(learning_rate=0.02)}, {"batch_size": 12}], ids=str)
-def test_a_checkpoint_of_another_run_is_refused_and_kept(other, tiny_data, tmp_path):
-    path = tmp_path / "run.npz"
-    before = checkpoint_at(path, tiny_data, 5, **other)
-    with pytest.raises(DataError) as error:
-        run(tiny_data, checkpoint=path)
-    assert_one_line(error, path)
-    assert path.read_bytes() == before
-
-
-@pytest.mark.parametrize("change", [
-    {"theta": np.zeros(3, np.float32)}, {"theta": np.zeros(163)},
-    {"t": np.array(STEPS + 1)}, {"t": np.array(-1)}, {"t": np.zeros(2)},
-    {"m": None}], ids=str)
-def test_a_checkpoint_that_does_not_fit_is_refused(change, tiny_data, tmp_path):
-    path = tmp_path / "run.npz"
-    checkpoint_at(path, tiny_data, 5)
-    arrays = {**np.load(path), **change}
-    np.savez(path, **{name: a for name, a in arrays.items() if a is not None})
-    with pytest.raises(DataError) as error:
-        run(tiny_data, checkpoint=path)
-    assert_one_line(error, path)
-
-
-def test_a_refused_checkpoint_changes_nothing(tiny_data, tmp_path):
-    path = tmp_path / "run.npz"
-    checkpoint_at(path, tiny_data, 5)
-    np.savez(path, **{**np.load(path), "m": np.zeros(1)})
-    net = MLP.initialize(SIZES, seed=1)
-    before = net.theta.copy()
-    with pytest.raises(DataError):
-        train(net, Adam(), tiny_data, steps=STEPS, batch_size=10, checkpoint=path)
-    np.testing.assert_array_equal(net.theta, before)
 
 
 # Arguments
@@ -344,8 +174,8 @@ def changed(x, value):
 @pytest.mark.parametrize("change, words", [
     (lambda d: {"x_train": d.x_train.astype("float64")}, "float64"),
     (lambda d: {"x_train": d.x_train[:, :9].copy()}, "9 columns"),
-    (lambda d: {"x_train": changed(d.x_train, np.nan)}, "x[7]"),
-    (lambda d: {"x_train": changed(d.x_train, np.inf)}, "x[7]"),
+    (lambda d: {"x_train": changed(d.x_train, np.nan)}, "x_train[7]"),
+    (lambda d: {"x_train": changed(d.x_train, np.inf)}, "x_train[7]"),
     (lambda d: {"y_train": d.y_train + 1}, "labels go from 1 to 3"),
     (lambda d: {"y_train": d.y_train - 1}, "labels go from -1 to 1"),
     (lambda d: {"y_train": d.y_train.astype(float)}, "float64"),

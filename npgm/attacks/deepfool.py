@@ -7,15 +7,16 @@ import numpy as np
 from npgm.attacks.base import FOOLED, Attack, Attempt, linearize
 from npgm.errors import InputError
 
-# Logits may come out otherwise in another batch, by so many units of rounding: a lead
-# below that is a tie. Half of the way out of one is a step of DeepFool.
-ROUNDINGS = 256
+# Logits come out otherwise in another batch, by up to some hundred units of rounding: a
+# lead below this is a tie.
+ROUNDINGS = 1024
+SHORTEST = 32       # units of rounding of the largest pixel: a step that is one
 FARTHEST = 1e3      # a step beyond, in units of the largest pixel, is no step
 
 
 def rounding(z):
     """The lead (N,) that is only rounding."""
-    return ROUNDINGS * np.finfo(z.dtype).eps * np.maximum(1, np.abs(z).max(axis=1))
+    return ROUNDINGS * np.finfo(z.dtype).eps * np.abs(z).max(axis=1)
 
 
 def crossed(z, y):
@@ -101,11 +102,13 @@ class DeepFool(Attack):
         f = np.maximum(np.abs(z - z[rows, y][:, None]), rounding(z)[:, None])
         size = (np.linalg.norm(w, axis=2) if self.norm == 2
                 else np.abs(w).sum(axis=2))                     # ||w_k||_q
-        distance = np.where(size > 0, f / size, np.inf)
+        pixel = np.maximum(1, np.abs(x).max(axis=1))
+        least = (SHORTEST * np.finfo(x.dtype).eps * pixel)[:, None]
+        distance = np.where(size > 0, np.maximum(f / size, least), np.inf)
         distance[rows, y] = np.inf
         nearest = distance.argmin(axis=1)
         shortest, w = distance[rows, nearest], w[rows, nearest]
         unit = (w / size[rows, nearest][:, None] if self.norm == 2 else np.sign(w))
-        known = finite & (shortest <= FARTHEST * np.maximum(1, np.abs(x).max(axis=1)))
+        known = finite & (shortest <= FARTHEST * pixel)
         r = np.where(known[:, None], shortest[:, None] * unit, 0)
         return r.astype(x.dtype), known, finite

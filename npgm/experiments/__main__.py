@@ -27,15 +27,8 @@ def main(arguments=None):
     options = parse(arguments)
     fresh = options.fresh
     try:
-        if options.name == "all":
-            run_all(options)
-        elif options.name == verdicts.NAME:
-            verdicts.main(options.out, or_committed=options.out == DEFAULT_OUT)
-        elif options.name == report.NAME:
-            report.main(options.out, EXPERIMENTS,
-                        or_committed=options.out == DEFAULT_OUT)
-        else:
-            run_experiment(EXPERIMENTS[options.name], options)
+        with scheduler.termination_as_interrupt():
+            run(options)
     except (Interrupted, KeyboardInterrupt):
         without = ", without --fresh," if fresh else ""
         say(f"\ninterrupted; give the same command again{without} to go on", error=True)
@@ -44,6 +37,19 @@ def main(arguments=None):
         say(f"error: {error}", error=True)
         return 1
     return 0
+
+
+def run(options):
+    """What was asked for, by its name."""
+    default = options.out == DEFAULT_OUT
+    if options.name == "all":
+        run_all(options)
+    elif options.name == verdicts.NAME:
+        verdicts.main(options.out, or_committed=default)
+    elif options.name == report.NAME:
+        report.main(options.out, EXPERIMENTS, or_committed=default)
+    else:
+        run_experiment(EXPERIMENTS[options.name], options)
 
 
 def positive(text):

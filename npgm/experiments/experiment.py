@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from npgm.data import MNIST_CHECKSUM
+from npgm.errors import InputError
 from npgm.experiments import rows as rows_of
 from npgm.experiments.store.run import Run
 from npgm.training import log_spaced
@@ -46,6 +47,12 @@ class Experiment:
     columns: tuple = ()
     epsilons: Callable | None = None
     table: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        """InputError if two settings would stand in the same row."""
+        if any(len(runs) > 1 for _, runs in self.groups(self.wanted(1, 1, ""))):
+            raise InputError(f"{self.name}: its keys {self.keys} do not tell its runs "
+                             "apart: name what differs between them")
 
     @property
     def measures(self):
@@ -122,8 +129,8 @@ class Experiment:
         if settings is None:
             return False
         wanted = self.wanted(settings["steps"], settings["seeds"], settings["data"])
-        expected = [(keys, runs, set(self.more(keys)),
-                     set(self.paper(keys)) if self.paper else set())
+        expected = [(keys, runs, self.more(keys),
+                     self.paper(keys) if self.paper else {})
                     for keys, runs in self.groups(wanted)]
         try:        # from here on, only what the file holds can go wrong
             provenance = result["provenance"]
@@ -142,11 +149,24 @@ class Experiment:
 
     def _row_fits(self, row, keys, runs, more, paper):
         said = {**keys, "runs": [run.hash for run in runs]}
+        numbers = row["paper"] if self.paper else {}
         return (all(row[key] == value for key, value in said.items())
-                and more <= set(row) and paper == set(row.get("paper", {}))
+                and all(_alike(row[name], value) for name, value in more.items())
+                and set(numbers) == set(paper) and all(
+                    numbers[name] in (paper[name], None) for name in paper)
                 and len(row["diverged_at"]) == len(runs)
                 and all(rows_of.is_summary(row[quantity.name], len(runs))
                         for quantity in self.quantities))
+
+
+def _alike(found, value):
+    """Whether a value read from a file is of the kind of one computed anew."""
+    if isinstance(value, (list, tuple)):
+        return (isinstance(found, list) and len(found) == len(value)
+                and all(map(_alike, found, value)))
+    numbers = (int, float, type(None))
+    return (isinstance(found, numbers) if type(value) in numbers
+            else type(found) is type(value))
 
 
 def _settings(result, count):
@@ -156,7 +176,8 @@ def _settings(result, count):
         settings, runs = (result["provenance"][part] for part in ("settings", "runs"))
         kinds = {"steps": int, "seeds": int, "data": str}
         fit = (all(type(settings[name]) is kind for name, kind in kinds.items())
-               and settings["steps"] >= 1 and len(runs) == count * settings["seeds"])
+               and settings["steps"] >= 1 and settings["seeds"] >= 1
+               and len(runs) == count * settings["seeds"])
     except (KeyError, TypeError):
         return None
     return settings if fit else None

@@ -89,5 +89,7 @@ def frs_excess(row):
 def is_summary(value, count):
     """Whether a value, as read from a file, is what `summary` makes of `count`."""
     numbers = [*value["values"], value["mean"], value["std"]]
-    return len(value["values"]) == count and all(
-        number is None or type(number) in (int, float) for number in numbers)
+    left = sum(v is not None for v in value["values"])
+    return (len(value["values"]) == count and (value["mean"] is not None) == (left > 0)
+            and (value["std"] is not None) == (left > 1)
+            and all(v is None or type(v) in (int, float) for v in numbers))

@@ -106,8 +106,10 @@ def load(experiment, path):
         kept = sorted(path.parent.glob(f"{name}-{protocol.STEPS}-updates-*.json"))
         advice = (f"such results are in {kept[-1].name}, rename them" if kept else
                   f"choose another --out, or {_again(name, path)}")
+        which = (f"{settings['steps']:,} updates" if settings["steps"] != protocol.STEPS
+                 else "other data")
         raise OtherSettings(f"{path} is of other settings than the paper's "
-                            f"({settings['steps']:,} updates): {advice}")
+                            f"({which}): {advice}")
     return result
 
 

@@ -11,8 +11,8 @@ from npgm.experiments.store.run import folder_of
 @dataclass
 class Record:
     """evaluations: {step: {measure: {entry: value}}}; status: "training", "done" or
-    "diverged". provenance: of the training; measured: {measure: the sources it was
-    taken with}, of each that was taken since there is such a note."""
+    "diverged". provenance: of the training; measured: {measure: [the sources it was
+    taken with]}, of each that was taken since there is such a note."""
 
     configuration: dict
     status: str = "training"
@@ -32,17 +32,26 @@ class Record:
             record = cls(**stored)
         except TypeError:
             record = None
-        if not (record and record.status in ("training", "done", "diverged")
-                and all(isinstance(part, dict) for part in (
-                    record.evaluations, record.measured, record.provenance))
-                and (record.status != "done"
-                     or str(configuration["steps"]) in record.evaluations)
-                and all(isinstance(e, dict) for e in record.evaluations.values())):
-            raise DataError(f"{path} is not a run's record: delete it to run again")
+        if record is None or not record.is_whole(configuration["steps"]):
+            raise DataError(f"{path} is not a run's record: move its folder away, to "
+                            "run it again")
         if record.configuration != configuration:
             raise DataError(f"{path} is the record of a run with other settings: "
                             "delete it or choose another --out")
         return record
+
+    def is_whole(self, steps):
+        """Whether its parts are what they should be, and it is not done too early."""
+        parts = (self.evaluations, self.measured, self.provenance)
+        if not all(isinstance(part, dict) for part in parts):
+            return False
+        taken = self.evaluations.values()
+        return (self.status in ("training", "done", "diverged")
+                and (self.status != "done" or str(steps) in self.evaluations)
+                and all(isinstance(one, dict) and all(
+                    isinstance(numbers, dict) for numbers in one.values())
+                    for one in taken)
+                and all(isinstance(one, list) for one in self.measured.values()))
 
     def write(self, path):
         storage.write_json(path, asdict(self))
@@ -50,7 +59,7 @@ class Record:
     def take(self, step, name, numbers, sources):
         """Enter what a measure found at a step, and what it was taken with."""
         self.evaluations.setdefault(str(step), {})[name] = numbers
-        self.measured[name] = sources
+        self.measured[name] = sorted({*self.measured.get(name, []), sources})
 
     def at(self, step, measure, entry):
         """A measured value, None if the run diverged before that step."""
@@ -64,9 +73,11 @@ class Record:
                 and (step == last or name not in LAST_ONLY)]
 
     def sources(self, measures):
-        """Of the training, and of each of these measures as far as it is known."""
+        """Of the training, all of it, and of these measures as far as it is known."""
         return {self.provenance.get("sources"),
-                *(self.measured[name] for name in measures if name in self.measured)}
+                *self.provenance.get("earlier_sources", []),
+                *(source for name in measures
+                  for source in self.measured.get(name, []))}
 
 
 def records_of(out, runs):

@@ -1,4 +1,5 @@
 """A run: a configuration, and the folder it is kept in."""
+import functools
 import hashlib
 import json
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -25,6 +26,9 @@ class Run:
     dtype: str = protocol.DTYPE
     defence: dict | None = None     # {"name": ..., its hyperparameters}
 
+    def __post_init__(self):
+        object.__setattr__(self, "hidden", tuple(self.hidden))      # of JSON, a list
+
     @classmethod
     def of(cls, optimizer, **settings):
         """The run of an optimizer of npgm.optimizers, or of a user's own."""
@@ -40,7 +44,9 @@ class Run:
         changed.update((field.name, getattr(self, field.name)) for field in fields(self)
                        if field.default not in (MISSING, getattr(self, field.name)))
         rate = self.hyperparameters.get("learning_rate")
-        return " ".join([self.optimizer, *([f"{rate:g}"] if rate is not None else []),
+        short = rate is None or float(f"{rate:g}") == rate
+        return " ".join([self.optimizer, *([f"{rate:g}" if short else repr(rate)]
+                                           if rate is not None else []),
                          *(f"{name}={_brief(v)}" for name, v in changed.items()),
                          f"seed {self.seed}"])
 
@@ -51,8 +57,10 @@ class Run:
         return TRAININGS.get(name, name)
 
     def key(self, name):
-        """What rows are told apart by: a field or a hyperparameter, by its name."""
-        return self.hyperparameters.get(name, getattr(self, name, None))
+        """What rows are told apart by: a field or a hyperparameter, by its name; in
+        words if it has parts."""
+        value = self.hyperparameters.get(name, getattr(self, name, None))
+        return _brief(value) if isinstance(value, (dict, tuple, list)) else value
 
     @property
     def configuration(self):
@@ -62,7 +70,7 @@ class Run:
             del settings["defence"]
         return json.loads(json.dumps(settings))
 
-    @property
+    @functools.cached_property
     def hash(self):
         text = json.dumps(self.configuration, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

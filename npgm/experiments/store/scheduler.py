@@ -43,7 +43,7 @@ def complete(out, needs, data_folder=None, jobs=1, executor=None):
                 max(1, min(jobs, len(needs))), multiprocessing.get_context("spawn"),
                 prepare_worker)
             stack.callback(_end, executor, others)
-        stack.enter_context(_termination_as_interrupt())
+        stack.enter_context(termination_as_interrupt())
         bar = stack.enter_context(_Bar(out, [run for run, _ in needs]))
         tasks = {executor.submit(worker.work, out, run, measures, data_folder): run
                  for run, measures in needs}
@@ -105,7 +105,7 @@ def _interrupts(how):
 
 
 @contextlib.contextmanager
-def _termination_as_interrupt():
+def termination_as_interrupt():
     """SIGTERM to this process does what Ctrl-C does."""
     def interrupt(signum, frame):
         raise KeyboardInterrupt

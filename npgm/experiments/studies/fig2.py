@@ -29,7 +29,7 @@ def over_training(ax, rows, quantity):
             chosen = select(rows, learning_rate=rate, epsilon=epsilon)
             plots.line(ax, [row["step"] for row in chosen], spans(chosen, quantity),
                        color, f"{rate:g}, epsilon {epsilon:g}")
-    ax.set_xscale("log")
+    plots.log_x(ax)
     ax.set_xlabel("updates")
 
 

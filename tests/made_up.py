@@ -1,0 +1,53 @@
+"""Records and results made up: no training, and numbers that are known."""
+from npgm.experiments.output import results
+from npgm.experiments.store.record import Record
+from npgm.training import log_spaced
+
+EPSILONS = ("0.05", "0.1", "0.15", "0.2", "0.25", "0.3")
+WAYS = ("plain", "flushed", "mean", "mean_flushed")
+
+# What every measure enters into a record, by the names that stored runs have.
+ENTRIES = {
+    "natural": ["natural_error"], "train": ["train_error"],
+    "fgs_0.25": ["fgs_error", "fgs_error_repaired", "valid_fgs"],
+    "fgs_sweep": ["valid_fgs", *(f"fgs_error_{e}" for e in EPSILONS),
+                  *(f"fgs_error_repaired_{e}" for e in EPSILONS)],
+    "frs_sweep": [f"frs_error_{e}" for e in EPSILONS],
+    "residual": ["residual_zero", "residual_zero_train", "label_residual_zero",
+                 "valid_fgs_repaired"],
+    "fgs_vanishing_0.25": [f"{name}_{way}" for name in ("fgs_error", "valid_fgs")
+                           for way in WAYS],
+    "deepfool_1000": ["deepfool_l2", "deepfool_linf"],
+    "pgd_best_0.25_2000": ["pgd_error", "pgd_error_repaired"],
+    "activity": ["active_hidden", "logit_lead"]}
+PLACES = [(measure, entry) for measure, names in ENTRIES.items() for entry in names]
+
+
+def value(seed, step, measure, entry):
+    """Another number for every seed, step and entry."""
+    return 10.0 * seed + step / 100 + PLACES.index((measure, entry)) / 1000
+
+
+def records(wanted, diverged=()):
+    """A finished record for each run; those numbered diverged at update 7."""
+    return [Record(run.configuration, "diverged", diverged_at=7) if k in diverged
+            else Record(run.configuration, "done", evaluations={
+                str(step): {measure: {entry: value(run.seed, step, measure, entry)
+                                      for entry in names}
+                            for measure, names in ENTRIES.items()}
+                for step in log_spaced(run.steps)})
+            for k, run in enumerate(wanted)]
+
+
+def result(experiment, steps=300, seeds=3, data="checksum", diverged=()):
+    """What NAME.json has in it."""
+    wanted = experiment.wanted(steps, seeds, data)
+    stamp = results.stamp(steps, data, "elsewhere")
+    return {"experiment": experiment.name, "stamp": stamp,
+            "rows": experiment.rows(wanted, records(wanted, diverged=diverged)),
+            "provenance": {
+                "settings": {"steps": steps, "seeds": seeds, "data": data},
+                "runs": {run.hash: {"configuration": run.configuration}
+                         for run in wanted},
+                "machine": {"versions": {"npgm": "0"}, "processor": "a <CPU>"},
+                "training_seconds": 300.0}}
