@@ -1,6 +1,8 @@
 """Standard streams as they come: missing, narrow or full. What is said is not what is
 done: none of that changes a result or an exit status."""
 import codecs
+import contextlib
+import io
 import os
 import sys
 
@@ -15,21 +17,39 @@ def _plainly(error):
 
 
 def prepare():
-    """Make print safe: a stream that is missing swallows what it is given, one that
-    knows few characters gets plain ones."""
+    """Make the standard streams safe: one that is missing or full, or the reader of
+    which has left, swallows what it is given; one that knows few characters gets plain
+    ones."""
     codecs.register_error("npgm", _plainly)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
-        elif hasattr(stream, "reconfigure"):
+        elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="npgm")
+            setattr(sys, name, _Safe(stream))
+
+
+class _Safe:
+    """A stream that never raises OSError for what is said to it."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        with contextlib.suppress(OSError):
+            return self.stream.write(text)
+
+    def flush(self):
+        try:
+            self.stream.flush()
+        except OSError:         # what is left in it would fail again at the very end
+            self.stream = open(os.devnull, "w", encoding="utf-8")
 
 
 def say(text="", error=False):
-    """Print text at once, as far as it goes: to standard output or error."""
-    name = "stderr" if error else "stdout"
-    try:
-        print(text, file=getattr(sys, name), flush=True)
-    except OSError:         # full, or its reader has left: nobody reads on
-        setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+    """Print text at once: to standard output or error."""
+    print(text, file=sys.stderr if error else sys.stdout, flush=True)

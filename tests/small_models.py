@@ -43,6 +43,17 @@ class LogitsAndVjp:
         return self.net.vjp(x, dz)
 
 
+class Images(LogitsAndVjp):
+    """Takes images (N, 1, 2, 3)."""
+
+    def logits(self, x):
+        assert x.shape[1:] == (1, 2, 3)
+        return self.net.logits(x.reshape(len(x), D))
+
+    def vjp(self, x, dz):
+        return self.net.vjp(x.reshape(len(x), D), dz).reshape(x.shape)
+
+
 class Largest(LogitsAndVjp):
     """shown: the most examples it was shown at once."""
 

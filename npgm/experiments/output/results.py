@@ -19,7 +19,8 @@ def stamp(steps, checksum, data_folder):
     if steps != protocol.STEPS:
         reasons.append(f"{steps:,} updates instead of {protocol.STEPS:,}")
     if checksum != MNIST_CHECKSUM:
-        reasons.append(f"data from {data_folder}")
+        name = os.fsencode(data_folder).decode("utf-8", "backslashreplace")
+        reasons.append(f"data from {name}")
     return "NOT COMPARABLE with the paper: " + ", ".join(reasons) if reasons else ""
 
 
