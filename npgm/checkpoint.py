@@ -1,6 +1,7 @@
 """Where a training was left: a file from which it goes on to the same bits."""
 import dataclasses
 import hashlib
+import inspect
 import json
 import time
 from pathlib import Path
@@ -75,17 +76,28 @@ class Checkpoint:
 
 def identity(trainer, data, batch_size, seed, steps):
     """{name: plain value} of all that the bits of a run depend on."""
-    optimizer = trainer.optimizer
-    rule = optimizer.rule.__code__      # a user may change it and keep its name
+    optimizer, loss = trainer.optimizer, trainer.loss
     return {"optimizer": optimizers.name_of(optimizer),
-            "hyperparameters": _plain(optimizer),
-            "rule": None if sources.owns(optimizer.rule) else _digest(
-                rule.co_code, repr(rule.co_consts).encode()),
-            "loss": losses.name_of(trainer.loss), "defence": _plain(trainer.defence),
+            "hyperparameters": _plain(optimizer), "rule": _code(optimizer.rule),
+            "loss": [losses.name_of(loss), _code(loss)],
+            "defence": _plain(trainer.defence),
             "number of updates": int(steps), "batch_size": int(batch_size),
             "seed": int(seed), "dtype": str(trainer.net.dtype),
             "initial theta": _digest(trainer.net.theta),
             "training set": _digest(data.x_train, data.y_train)}
+
+
+def _code(function):
+    """What a function does, as far as it can be told: a user may change it and keep
+    its name, or make many of one name. None for the package's own."""
+    if not inspect.isfunction(function):
+        return repr(function)
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    if sources.owns(function) and not cells:
+        return None
+    code = function.__code__
+    return [hashlib.sha256(code.co_code).hexdigest()[:16], repr(code.co_consts),
+            repr(code.co_names), repr(function.__defaults__), *map(_code, cells)]
 
 
 def _plain(thing):

@@ -1,4 +1,5 @@
 """Optimizers, losses, attacks by name: one of ours, or a user's own by where it is."""
+import dataclasses
 import difflib
 import importlib
 
@@ -12,16 +13,31 @@ def find(kind, name, known):
         return known[name]
     module, colon, path = str(name).partition(":")
     if not colon:
-        near = difflib.get_close_matches(str(name), known, 1, 0.5)
-        raise InputError(f"{kind} {name!r}: " + (f"is it {near[0]!r}? " if near else "")
-                         + f"Choose one of {', '.join(known)}, or package.module:Name")
+        raise InputError(f"{kind} {name!r}: {_nearest(name, known)}choose one of "
+                         f"{', '.join(known)}, or package.module:Name")
     try:
         found = importlib.import_module(module)
         for part in path.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise InputError(f"{kind} {name!r} is not to be found: {error}") from error
     return found
+
+
+def make(kind, name, known, hyperparameters):
+    """What `name` stands for, a dataclass, with these hyperparameters. InputError."""
+    cls = find(kind, name, known)
+    fields = [field.name for field in dataclasses.fields(cls)]
+    for given in hyperparameters:
+        if given not in fields:
+            raise InputError(f"{kind} {name} has no {given!r}: "
+                             f"{_nearest(given, fields)}it has {', '.join(fields)}")
+    return cls(**hyperparameters)
+
+
+def _nearest(name, known):
+    near = difflib.get_close_matches(str(name), known, 1, 0.5)
+    return f"is it {near[0]!r}? " if near else ""
 
 
 def name_of(thing, known):

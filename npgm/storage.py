@@ -98,10 +98,13 @@ def _refuse(constant):
     raise ValueError(f"{constant} is no JSON")
 
 
-def write_arrays(path, **arrays):
+def write_arrays(path, /, **arrays):
     """Write an .npz archive of plain arrays."""
-    with replacing(path) as file:
-        np.savez(file, **arrays)
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array),
+                                          allow_pickle=False)
 
 
 def read_arrays(path):

@@ -11,8 +11,8 @@ from test_training import run as train_run
 
 from npgm.errors import DataError, InputError
 from npgm.network import MLP
-from npgm.optimizers import ONE, Optimizer, make, name_of, quantities
-from npgm.training import Trainer
+from npgm.optimizers import ONE, Adam, Optimizer, make, name_of, quantities
+from npgm.training import Trainer, train
 
 # AMSGrad (Reddi, Kale and Kumar 2018): three arrays.
 
@@ -254,3 +254,56 @@ def test_a_theta_that_is_no_array_of_floats(theta):
     with pytest.raises(InputError, match="give an array of floats") as caught:
         AMSGrad().init(theta)
     assert "\n" not in str(caught.value)
+
+
+def bare(theta, g, alpha):
+    return theta - alpha * g
+
+
+def short(theta, g, m, alpha):
+    return theta - alpha * g, m
+
+
+@pytest.mark.parametrize("rule, names", [(bare, ("theta",)),
+                                         (short, ("theta", "m", "step"))], ids=str)
+def test_a_rule_returns_a_value_for_each_of_its_names(rule, names):
+    kept = {"m": 0.0} if "m" in names else {}
+
+    @dataclass(frozen=True)
+    class Own(Optimizer):
+        initial = kept
+
+        def coefficients(self, t):
+            return {"alpha": 0.1}
+    Own.rule = staticmethod(quantities(*names)(rule))
+    theta = np.ones(3)
+    with pytest.raises(InputError, match="must return a tuple, a value for each of"):
+        Own().update(theta, theta, Own().init(theta))
+    assert theta.tolist() == [1, 1, 1]
+
+
+def test_a_rule_that_is_no_function_is_refused():
+    @dataclass(frozen=True)
+    class Bound(Optimizer):
+        rule = quantities("theta", "step")(bare)
+    for call in (lambda: Bound().init(np.ones(3)), Bound().compiled):
+        with pytest.raises(InputError, match=r"rule = staticmethod\(...\)"):
+            call()
+
+
+@dataclass(frozen=True)
+class Clipped(Adam):
+    """Adam on gradients that are cut: its update is its own."""
+
+    def update(self, theta, dtheta, state):
+        super().update(theta, np.clip(dtheta, -1e-3, 1e-3), state)
+
+
+def test_an_update_of_ones_own_is_the_one_that_trains(tiny_data):
+    nets = [MLP.initialize((16, 8, 3), seed=1) for _ in range(3)]
+    for net, optimizer in zip(nets, (Clipped(), Clipped(), Adam())):
+        train(net, optimizer, tiny_data, steps=5, batch_size=10, evaluate_at=())
+    assert nets[0].theta.tobytes() == nets[1].theta.tobytes()
+    assert nets[0].theta.tobytes() != nets[2].theta.tobytes()
+    own = Clipped()
+    assert own.compiled() == own.update

@@ -69,7 +69,8 @@ def test_a_measure_notes_the_sources_it_was_taken_with():
 
 
 def test_the_sources_of_a_number_are_the_trainings_and_its_measures():
-    taken = record(provenance={"sources": "a"}, measured={"natural": ["a"], "train": ["b"]})
+    taken = record(provenance={"sources": "a"},
+                   measured={"natural": ["a"], "train": ["b"]})
     assert taken.sources(["natural"]) == {"a"}
     assert taken.sources(["natural", "train"]) == {"a", "b"}
     assert taken.sources([PGD]) == {"a"}        # taken before there were such notes

@@ -9,6 +9,7 @@ import pytest
 from commands import PATIENCE, ROOT, command, run, table2
 from on_disk import networks
 
+
 def shell(line, *arguments, **variables):
     """A command as a shell starts it; line: what follows it."""
     words = " ".join(f"'{word}'" for word in command(*arguments))

@@ -26,9 +26,11 @@ def configuration(attack):
                 for field in dataclasses.fields(attack)}
     if "loss" in settings:
         settings["loss"] = losses.name_of(settings["loss"])
+    settings = {name: "inf" if value == float("inf") else value
+                for name, value in settings.items()}
     return {"name": names.name_of(type(attack), ATTACKS), **settings}
 
 
 def make(name, **hyperparameters):
     """An attack by its name, as a configuration has it. Raises InputError."""
-    return names.find("attack", name, ATTACKS)(**hyperparameters)
+    return names.make("attack", name, ATTACKS, hyperparameters)

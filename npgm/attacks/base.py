@@ -84,8 +84,10 @@ class Attack:
         run(model, x, y, rows) -> Attempt
 
     for a piece of the examples, those of `rows`, a range. Checks, pieces and the
-    status of each example are done here. A loss may be given by its name or as its
-    function; it is kept by its name, and a configuration is JSON and back again.
+    status of each example are done here, and no pixel is left farther from x than
+    epsilon, if there is a hyperparameter of that name. A loss may be given by its
+    name or as its function; it is kept by its name, and a configuration is JSON and
+    back again.
     """
 
     piece = 500     # examples at a time: their hidden layers stay in the cache

@@ -46,14 +46,15 @@ class DeepFool(Attack):
 
     piece = 100     # each example needs a gradient for every class
 
-    norm: float = 2
+    norm: float | str = 2
     steps: int = 50
     overshoot: float = 0.02
 
     def __post_init__(self):
         super().__post_init__()
-        if self.norm not in (2, np.inf):
+        if self.norm not in (2, np.inf, "inf"):
             raise InputError(f"norm is {self.norm!r}: choose 2 or np.inf")
+        object.__setattr__(self, "norm", 2 if self.norm == 2 else np.inf)
 
     def relative_perturbation(self, x, result):
         """Mean of ||x_adv - x||_p / ||x||_p over the fooled examples, as the

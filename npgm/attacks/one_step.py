@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npgm import checks
-from npgm.attacks.base import Attack, Attempt, clipped
+from npgm.attacks.base import Attack, Attempt, clipped, within
 from npgm.errors import InputError
 from npgm.losses import mistakes
 
@@ -47,7 +47,8 @@ class OneStep(Attack):
         return self.in_pieces(attack, model, x, y)
 
     def perturb(self, model, x, y):
-        """x_adv alone, in one piece and unchecked: for training on it."""
+        """x_adv alone, in one piece, unchecked and as `move` rounds it: for training
+        on it."""
         with np.errstate(all="ignore"):
             return self.run(model, x, y, range(len(x))).x_adv
 
@@ -58,14 +59,15 @@ class OneStep(Attack):
     def _logits_along(self, model, x, d, epsilons):
         """The function epsilon -> logits of x_adv. A model that knows the way along a
         line needs its first layer only once, which pays from two epsilons on; whether
-        the steps lie on one is tried on the first example."""
+        the steps lie on one is seen at the shortest and at the longest."""
         if len(epsilons) > 1 and self.clip is None and hasattr(model, "logits_on_line"):
             s = self.move(np.zeros_like(x), d, x.dtype.type(1))
-            if all(np.array_equal(self.moved(x[:1], d[:1], epsilon),
-                                  x[:1] + x.dtype.type(epsilon) * s[:1])
-                   for epsilon in epsilons):
+            if np.abs(s).max() <= 1 and all(
+                    np.array_equal(self.moved(x, d, e), x + x.dtype.type(e) * s)
+                    for e in (min(epsilons), max(epsilons))):
                 return model.logits_on_line(x, s)
-        return lambda epsilon: model.logits(self.moved(x, d, epsilon))
+        return lambda epsilon: model.logits(within(
+            self.moved(x, d, epsilon), x, x.dtype.type(epsilon)))
 
 
 def check_epsilons(epsilons):

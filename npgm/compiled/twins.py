@@ -42,11 +42,13 @@ def fingerprint(name):
     """SHA-256, its first 16 digits, of a function's code as it stands now: without
     comments, docstring and layout. "unknown" if its source is not to be had."""
     module, _, function = name.partition(".")
+    found = getattr(importlib.import_module(f"npgm.{module}"), function)
     try:
-        text = inspect.getsource(getattr(importlib.import_module(f"npgm.{module}"),
-                                         function))
+        text = inspect.getsource(found)
     except (OSError, TypeError):
         return "unknown"
+    if hasattr(found, "__wrapped__"):       # whose source that is
+        return "wrapped"
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     kept = [token.string for token in tokens
             if token.type in (tokenize.NAME, tokenize.OP, tokenize.NUMBER)]

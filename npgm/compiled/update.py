@@ -1,4 +1,5 @@
 """An optimizer's update, compiled: its own rule in one loop over theta."""
+import functools
 import warnings
 
 import numba
@@ -6,7 +7,7 @@ import numpy as np
 
 from npgm import sources
 from npgm.compiled import jit
-from npgm.optimizers.base import arguments, check_gradient
+from npgm.optimizers.base import Optimizer, arguments, check_gradient, kept
 
 LOOP = """
 def {name}(theta, g, {inputs}):
@@ -20,9 +21,12 @@ def compiled_update(optimizer):
 
     Bit for bit what `Optimizer.update` computes: a user's rule that Numba cannot
     compile, or not to the same bits, stays in NumPy, and a warning says so. In NumPy
-    too if the JIT is off.
+    too if the JIT is off, or an optimizer makes its updates in a way of its own.
     """
-    if jit.disabled():
+    optimizer.check_parts()
+    own = any(getattr(type(optimizer), name) is not getattr(Optimizer, name)
+              for name in ("update", "compute", "typed_coefficients"))
+    if jit.disabled() or own:
         return optimizer.update
     update = _looped(optimizer)
     if not sources.owns(optimizer.rule):        # the package's own are tested
@@ -35,10 +39,15 @@ def compiled_update(optimizer):
 
 
 def _looped(optimizer):
-    loop, inputs = _loop(optimizer.rule, optimizer.initial), arguments(optimizer.rule)
+    loop = _loop(optimizer.rule, tuple(optimizer.initial))
+    inputs = arguments(optimizer.rule)
 
     def update(theta, dtheta, state):
-        check_gradient(theta, dtheta)       # the loop knows no bounds
+        arrays = kept(state)
+        check_gradient(theta, dtheta, **arrays)     # the loop knows no bounds
+        if not all(array.flags.c_contiguous and array.ndim == 1
+                   for array in (theta, dtheta, *arrays.values())):
+            return optimizer.update(theta, dtheta, state)
         known = {**vars(state),
                  **optimizer.typed_coefficients(state.t + 1, theta.dtype)}
         loop(theta, dtheta, *(known[name] for name in inputs))
@@ -46,14 +55,15 @@ def _looped(optimizer):
     return update
 
 
+@functools.lru_cache(maxsize=64)
 def _loop(rule, initial):
     """rule for one parameter after the other: theta and the arrays named by initial
     are set to what it returns for them, the rest of it is dropped."""
-    names, kept = arguments(rule), ("theta", *initial)
+    names, stored = arguments(rule), ("theta", *initial)
     name = f"update_{rule.__name__}"
     text = LOOP.format(
         name=name, inputs=", ".join(names),
-        outputs=", ".join(f"{q}[k]" if q in kept else "_" for q in rule.quantities),
+        outputs="".join(f"{q}[k], " if q in stored else "_, " for q in rule.quantities),
         numbers=", ".join(f"{n}[k]" if n in initial else n for n in names))
     place = {"rule": jit.compiled(rule), "__name__": __name__}
     # A cached function has to name a file: this one for the package's own rules.
@@ -73,11 +83,11 @@ def _difference(optimizer, update):
         for _ in range(3):
             g = (rng.normal(size=1000) * 10.0 ** rng.integers(-12, 4, 1000)
                  ).astype(dtype)
+            optimizer.update(other, g, other_state)
             try:
                 update(theta, g, state)
             except numba.NumbaError as error:
-                return "Numba cannot compile it: " + _first_line(error)
-            optimizer.update(other, g, other_state)
+                return "Numba cannot compile it: " + _reason(error)
         pairs = [(theta, other), *((getattr(state, name), getattr(other_state, name))
                                    for name in optimizer.initial)]
         if any(a.tobytes() != b.tobytes() for a, b in pairs):
@@ -86,6 +96,8 @@ def _difference(optimizer, update):
     return None
 
 
-def _first_line(error):
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[min(1, len(lines) - 1)] if lines else type(error).__name__
+def _reason(error):
+    """The first line of Numba's message that says something."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith("Failed in")]
+    return said[0] if said else type(error).__name__

@@ -12,4 +12,4 @@ __all__ = ["DEFENCES", "AdversarialTraining", "make"]
 
 def make(name, **hyperparameters):
     """A defence by its name, as a run's configuration has it."""
-    return names.find("defence", name, DEFENCES)(**hyperparameters)
+    return names.make("defence", name, DEFENCES, hyperparameters)

@@ -25,4 +25,4 @@ def name_of(optimizer):
 
 def make(name, **hyperparameters):
     """An optimizer by such a name. Raises InputError."""
-    return names.find("optimizer", name, OPTIMIZERS)(**hyperparameters)
+    return names.make("optimizer", name, OPTIMIZERS, hyperparameters)

@@ -56,7 +56,7 @@ class Optimizer:
         if not isinstance(theta, np.ndarray) or theta.dtype.kind != "f":
             raise InputError(f"theta is a {type(theta).__name__}: give an array of "
                              "floats, for example net.theta")
-        self._check_parts()
+        self.check_parts()
         self._check_rounding(theta.dtype)
         arrays = {name: np.full_like(theta, value)
                   for name, value in self.initial.items()}
@@ -68,7 +68,7 @@ class Optimizer:
         theta, dtheta: arrays of one shape and floating dtype, dtheta the gradient of
         the mean loss; state: from init. Raises InputError.
         """
-        check_gradient(theta, dtheta)
+        check_gradient(theta, dtheta, **kept(state))
         new = self.compute(theta, dtheta, state)
         theta[...] = new["theta"]
         for name in self.initial:
@@ -81,7 +81,11 @@ class Optimizer:
         with np.errstate(all="ignore"):  # a diverging run is a result, not noise
             values = self.rule(theta, dtheta,
                                *(known[name] for name in arguments(self.rule)))
-        return dict(zip(self.rule.quantities, values))
+        names = self.rule.quantities
+        if not isinstance(values, tuple) or len(values) != len(names):
+            raise InputError(f"{type(self).__name__}: its rule must return a tuple, a "
+                             f"value for each of {', '.join(names)}")
+        return dict(zip(names, values))
 
     def compiled(self):
         """The function `update`, its rule compiled into one loop over theta: the same
@@ -93,13 +97,16 @@ class Optimizer:
         """coefficients(t), each rounded once, to the dtype of theta."""
         return {name: dtype.type(c) for name, c in self.coefficients(t).items()}
 
-    def _check_parts(self):
+    def check_parts(self):
         """InputError, in one line, unless rule, initial and coefficients fit."""
         kind, given = type(self).__name__, getattr(self.rule, "quantities", ())
         if missing := {"theta", *self.initial} - set(given):
             raise InputError(
                 f"{kind}: its rule must return {', '.join(sorted(missing))}: name all "
                 "that it returns, for example @quantities('theta', 'm', 'step')")
+        if not inspect.isfunction(self.rule):
+            raise InputError(f"{kind}: its rule is a {type(self.rule).__name__}: give "
+                             "a function, rule = staticmethod(...)")
         if taken := set(self.initial) & {"t", "theta", "g", "losses", "identity"}:
             raise InputError(f"{kind}.initial: {taken.pop()!r} has a meaning already: "
                              "choose another name")
@@ -130,15 +137,21 @@ class Optimizer:
                         f"in {dtype}, the dtype of theta: give a number that is not")
 
 
+def kept(state):
+    """{name: array} that a state keeps."""
+    return {name: array for name, array in vars(state).items() if name != "t"}
+
+
 @functools.cache
 def arguments(rule):
     """What a rule takes after theta and g, by name."""
     return tuple(inspect.signature(rule).parameters)[2:]
 
 
-def check_gradient(theta, dtheta):
-    """InputError unless dtheta has theta's shape and dtype."""
-    if dtheta.shape != theta.shape or dtheta.dtype != theta.dtype:
-        raise InputError(
-            f"dtheta is {dtheta.dtype}{dtheta.shape} but theta is "
-            f"{theta.dtype}{theta.shape}: pass the gradient of this theta")
+def check_gradient(theta, dtheta, **arrays):
+    """InputError unless dtheta, and the arrays kept, have theta's shape and dtype."""
+    for name, array in {"dtheta": dtheta, **arrays}.items():
+        if array.shape != theta.shape or array.dtype != theta.dtype:
+            raise InputError(
+                f"{name} is {array.dtype}{array.shape} but theta is {theta.dtype}"
+                f"{theta.shape}: pass the gradient and the state of this theta")
