@@ -9,15 +9,20 @@ from pathlib import Path
 
 from npgm import sources
 
+HARMLESS = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS")     # no matter to what is compiled
+
 
 def folder():
     """The folder for this state of the sources, made if need be: in
     $NUMBA_CACHE_DIR or the user's cache folder. None if it cannot be written.
 
     Numba notices a change of the file a kernel stands in, but not of a file whose
-    functions it inlines. So the folder is named after the contents of all.
+    functions it inlines, nor of its own settings. So the folder is named after all.
     """
-    state = sources.digest(sources.COMPILED) + version("numba")
+    settings = sorted(item for item in os.environ.items()
+                      if item[0].startswith("NUMBA_") and item[0] not in HARMLESS)
+    state = (sources.digest(sources.COMPILED) + version("numba") + version("llvmlite")
+             + repr(settings))
     base = (os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
             or os.path.expanduser("~/.cache"))
     path = Path(base) / "npgm" / hashlib.sha256(state.encode()).hexdigest()[:16]

@@ -4,12 +4,13 @@ import hashlib
 import inspect
 import json
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from npgm import losses, optimizers, sources, storage
-from npgm.errors import DataError
+from npgm.errors import DataError, StorageError
 
 SECONDS = 30        # between two of them, at most
 
@@ -21,6 +22,8 @@ class Checkpoint:
     def __init__(self, path, trainer, history, data, batch_size, seed):
         """path: None for no file. trainer, history: as they are before the run."""
         self.path = Path(path) if path else None
+        if path and not self.path.parent.is_dir():
+            raise StorageError(f"cannot write {path}: {self.path.parent} is no folder")
         self.trainer, self.history = trainer, history
         self.identity = identity(trainer, data, batch_size, seed, len(
             history.losses)) if path else None
@@ -40,7 +43,7 @@ class Checkpoint:
         if self.path:
             storage.write_arrays(self.path, t=np.array(self.trainer.t),
                                  identity=np.array(json.dumps(self.identity)),
-                                 **self.arrays())
+                                 sources=np.array(sources.digest()), **self.arrays())
             self.saved = time.monotonic()
 
     def load(self):
@@ -52,13 +55,16 @@ class Checkpoint:
         if different := self._difference(stored):
             raise DataError(f"{self.path} is a checkpoint of another run, with "
                             f"{different}: choose another path or move it away")
-        if not (set(stored) == {"t", "identity", *mine} and all(
+        if not (set(stored) == {"t", "identity", "sources", *mine} and all(
                 stored[name].shape == array.shape and stored[name].dtype == array.dtype
                 for name, array in mine.items()) and stored["t"].ndim == 0
                 and stored["t"].dtype.kind == "i"
                 and 0 <= stored["t"] <= self.history.losses.size):
             raise DataError(f"{self.path} is not a whole checkpoint: choose another "
                             "path or move it away")
+        if str(stored["sources"]) != sources.digest():
+            warnings.warn(f"npgm was edited since {self.path} was written: what was "
+                          "trained before was trained by the old code", stacklevel=4)
         for name, array in mine.items():
             array[...] = stored[name]
         self.trainer.state.t = int(stored["t"])
@@ -67,45 +73,51 @@ class Checkpoint:
         """What a stored run has other than this one, in words, or ""."""
         try:
             theirs = json.loads(str(stored["identity"]))
-            other = [f"another {part}" for part, value in self.identity.items()
+            other = [part for part, value in self.identity.items()
                      if theirs[part] != value]
         except (KeyError, TypeError, ValueError, IndexError):
-            return "the format of another version of npgm"
-        return ", ".join(other)
+            return "the format of another version of npgm, or it is no checkpoint"
+        if other == ["initial theta"]:
+            return "another initial theta (give the network as it was before the run)"
+        return ", ".join(f"another {part}" for part in other)
 
 
 def identity(trainer, data, batch_size, seed, steps):
     """{name: plain value} of all that the bits of a run depend on."""
     optimizer, loss = trainer.optimizer, trainer.loss
-    return {"optimizer": optimizers.name_of(optimizer),
-            "hyperparameters": _plain(optimizer), "rule": _code(optimizer.rule),
-            "loss": [losses.name_of(loss), _code(loss)],
-            "defence": _plain(trainer.defence),
+    return {"optimizer": [optimizers.name_of(optimizer), _text(type(optimizer)),
+                          _text(optimizer.rule)],
+            "hyperparameters": _plain(optimizer),
+            "loss": [losses.name_of(loss), _text(loss)],
+            "defence": [_text(type(trainer.defence)), _plain(trainer.defence)],
             "number of updates": int(steps), "batch_size": int(batch_size),
             "seed": int(seed), "dtype": str(trainer.net.dtype),
-            "initial theta": _digest(trainer.net.theta),
-            "training set": _digest(data.x_train, data.y_train)}
+            "training set": _digest(data.x_train, data.y_train),
+            "initial theta": _digest(trainer.net.theta)}
 
 
-def _code(function):
-    """What a function does, as far as it can be told: a user may change it and keep
-    its name, or make many of one name. None for the package's own."""
-    if not inspect.isfunction(function):
-        return repr(function)
-    cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    if sources.owns(function) and not cells:
+def _text(thing):
+    """A digest of the source of a user's class or function, and of what a function has
+    closed over: it may be changed and keep its name. None for the package's own."""
+    cells = [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
+    if thing.__module__.partition(".")[0] in ("npgm", "builtins") and not cells:
         return None
-    code = function.__code__
-    return [hashlib.sha256(code.co_code).hexdigest()[:16], repr(code.co_consts),
-            repr(code.co_names), repr(function.__defaults__), *map(_code, cells)]
+    try:
+        text = inspect.getsource(thing)
+    except (OSError, TypeError):        # typed at a prompt
+        code = getattr(thing, "__code__", None)
+        text = repr(code and (code.co_code, code.co_names, code.co_varnames))
+    return [_digest(text.encode()),
+            *(_text(cell) if inspect.isfunction(cell) else repr(cell)
+              for cell in cells)]
 
 
 def _plain(thing):
-    """A dataclass as JSON has it; anything else as its text."""
-    if not dataclasses.is_dataclass(thing):
-        return None if thing is None else repr(thing)
-    return json.loads(json.dumps([type(thing).__name__, dataclasses.asdict(thing)],
-                                 default=repr))
+    """The values of a dataclass, or of any object, as JSON has them."""
+    values = (dataclasses.asdict(thing) if dataclasses.is_dataclass(thing)
+              else getattr(thing, "__dict__", {}))
+    return json.loads(json.dumps(values, default=lambda value: (
+        value.item() if isinstance(value, np.generic) else type(value).__name__)))
 
 
 def _digest(*arrays):

@@ -95,13 +95,14 @@ def within(x, low, high, advice, name="x"):
     return x
 
 
-def labels(y, count, classes):
-    """y as an int64 array of `count` integers in [0, classes)."""
+def labels(y, count, classes=None):
+    """y as an int64 array of `count` integers in [0, classes), or from 0 on."""
     y = np.asarray(y)
     if y.shape != (count,) or y.dtype.kind not in "iu":
         raise InputError(f"y is {y.dtype}{y.shape}: give one integer label for each "
                          f"of the {count} examples")
-    if count and not (0 <= y.min() and y.max() < classes):
-        raise InputError(f"labels go from {y.min()} to {y.max()}: this network knows "
-                         f"0 to {classes - 1}")
+    if count and not (0 <= y.min() and (classes is None or y.max() < classes)):
+        raise InputError(f"labels go from {y.min()} to {y.max()}: " + (
+            "give integers from 0" if classes is None else
+            f"this network knows 0 to {classes - 1}"))
     return y.astype(np.int64, copy=False)

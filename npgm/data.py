@@ -82,11 +82,15 @@ class Dataset:
             parts["validation"] = (x_validation, y_validation)
         first = np.asarray(x_train)
         if shape is None:
-            shape = first.shape[1:] if first.ndim == 3 else (1, *first.shape[1:2])
+            image = first.shape[1:]
+            shape = (image if len(image) == 2 else image[1:] if image[:1] == (1,)
+                     and len(image) == 3 else (1, math.prod(image)))
+        if not (isinstance(shape, tuple) and len(shape) == 2):
+            raise InputError(f"shape is {shape!r}: give (height, width)")
         arrays, digest = {}, hashlib.sha256()
         for name, (x, y) in parts.items():
             x = _rows_of(f"x_{name}", x, first, math.prod(shape))
-            y = checks.labels(y, len(x), np.iinfo(np.int64).max)
+            y = checks.labels(y, len(x))
             for array in (x, y):
                 digest.update(f"{array.dtype}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array))
@@ -105,7 +109,8 @@ class Dataset:
 def _rows_of(name, x, first, width):
     """x as rows (N, width), checked: of first's dtype, finite, in [0, 1]."""
     x = np.asarray(x)
-    if x.dtype != first.dtype or x.dtype.name not in checks.DTYPES:
+    x = x.astype(x.dtype.newbyteorder("="), copy=False)
+    if x.dtype.name != first.dtype.name or x.dtype.name not in checks.DTYPES:
         raise InputError(f"{name} is {x.dtype}: give floats in [0, 1], all float32 or "
                          "all float64, for example (x / 255).astype('float32')")
     if x.ndim < 2 or not len(x) or x[0].size != width:
@@ -187,14 +192,14 @@ def read_idx(path, dimensions):
 
 
 def _missing_class(train, validation):
-    """A sentence on a class that one part lacks though by chance it would have some
-    (five are expected), or ""."""
+    """A sentence on a class that training lacks, or validation though by chance it
+    would have some (five are expected); or ""."""
     counts = np.bincount(np.concatenate([train, validation]))
-    for part, name in ((train, "training"), (validation, "validation")):
-        expected = counts * (len(part) / counts.sum())
-        for label in np.flatnonzero(expected >= 5):
-            if label not in part:
-                return f"class {label} would have no {name} example"
+    expected = counts * (len(validation) / counts.sum())
+    for part, name, wanted in ((train, "training", counts > 0),
+                               (validation, "validation", expected >= 5)):
+        for label in np.setdiff1d(np.flatnonzero(wanted), part):
+            return f"class {label} would have no {name} example"
     return ""
 
 
@@ -226,9 +231,11 @@ def _instead(header, dimensions):
     for start, name in ((b"<", "it is a web page"), (b"version ", "it is a Git LFS "
                         "pointer: fetch the file itself"), (b"PK", "it is a zip "
                         "archive: unpack it"), (b"\x1f\x8b", "it is packed twice"),
+                        (b"\x28\xb5\x2f\xfd", "it is packed with zstd"),
+                        (b"{", "it is JSON"), (b"404", "it is an error message"),
                         (b"BZh", "it is packed with bzip2"), (b"\xfd7zXZ", "it is "
                         "packed with xz"), (b"\x93NUMPY", "it is a NumPy array")):
-        if header.lstrip().startswith(start):
+        if header.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(start):
             return name
     if header[:3] == bytes([0, 0, UNSIGNED_BYTE]):
         return f"it has {dimensions} dimensions"
@@ -237,7 +244,9 @@ def _instead(header, dimensions):
 
 def _parse_header(path, header, dimensions):
     if len(header) < 4 + 4 * dimensions:
-        raise DataError(f"{path} is cut short: {len(header)} bytes are no IDX header")
+        instead = _instead(header, dimensions)
+        raise DataError(f"{path} is cut short: {len(header)} bytes are no IDX header"
+                        + ("" if "begins" in instead else f"; {instead}"))
     zeros, kind, found, *shape = struct.unpack(f">HBB{dimensions}I", header)
     if zeros or kind != UNSIGNED_BYTE or found != dimensions:
         wanted = "images (3 dimensions)" if dimensions == 3 else "labels (1 dimension)"

@@ -5,7 +5,8 @@ masking produces.
 """
 import numpy as np
 
-from npgm.attacks.base import Attack, input_gradient
+from npgm import checks
+from npgm.attacks.base import checked, input_gradient
 from npgm.errors import InputError
 from npgm.losses import named
 from npgm.network import MLP, layer_views
@@ -19,10 +20,11 @@ def check_gradients(model, x, y, loss="cross_entropy", coordinates=50, seed=0):
     norm of the difference over the larger norm. For x that is the worst over
     the examples, each against its own loss. In float64 below 1e-6 is right; a value
     near a ReLU's kink may be above. An MLP and its x (N, D) must be float64
-    (InputError). The x of other models may be of any shape (N, ...); in float32 below
-    1e-2 is as good as differences tell.
+    (InputError). The x of other models may be of any shape (N, ...); in float32
+    differences tell no more than a gradient of zeros or noise from a right one.
     """
-    loss, rng = named(loss), np.random.default_rng(seed)
+    loss, rng = named(loss), np.random.default_rng(checks.seed(seed))
+    checks.count("coordinates", coordinates)
     if isinstance(model, MLP):
         if model.dtype != np.float64:
             raise InputError(f"the network is {model.dtype}: differences need float64, "
@@ -31,7 +33,7 @@ def check_gradients(model, x, y, loss="cross_entropy", coordinates=50, seed=0):
         y, dx = model.check_y(y, len(x)), gradients.dx
         errors = _theta_errors(model, x, y, loss, gradients.dtheta, coordinates, rng)
     else:
-        model, x, y = Attack().checked(model, x, y)
+        model, x, y = checked(model, x, y)
         errors, dx = {}, input_gradient(model, x, y, loss).dx
     at = _choose(rng, x.shape[1], coordinates)
     errors["x"] = max(_example_error(model, x[i:i + 1], y[i:i + 1], loss, at, dx[i])

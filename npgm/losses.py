@@ -28,8 +28,9 @@ def mistakes(z, y):
 
 def _rows(z, y):
     """0 to N - 1; InputError unless z is (N, C) and y its N integer labels."""
-    if np.ndim(z) != 2:
-        raise InputError(f"z has shape {np.shape(z)}: give logits (N, C)")
+    if not isinstance(z, np.ndarray) or z.ndim != 2 or z.shape[1] < 2:
+        raise InputError(f"z has shape {np.shape(z)}: give logits, an array (N, C) of "
+                         "two classes or more")
     checks.labels(y, *z.shape)
     return np.arange(len(z))
 
@@ -88,6 +89,23 @@ LOSSES = {"cross_entropy": cross_entropy, "log_odds": log_odds}
 def named(loss):
     """The function of a loss given as such, or by its name. Raises InputError."""
     return loss if callable(loss) else names.find("loss", loss, LOSSES)
+
+
+def evaluate(loss, z, y):
+    """(loss (N,), dz (N, C)) of a loss by its name or function. InputError if a user's
+    own gives anything else."""
+    function = named(loss)
+    if function in LOSSES.values():
+        return function(z, y)
+    try:
+        value, dz = (np.asarray(part, z.dtype) for part in function(z, y))
+        fits = value.shape == z.shape[:1] and dz.shape == z.shape
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise InputError(f"the loss {name_of(loss)} must return two arrays, loss "
+                         f"{z.shape[:1]} and dz {z.shape}")
+    return value, dz
 
 
 def name_of(loss):

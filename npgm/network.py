@@ -21,6 +21,11 @@ class Gradients:
     dx: np.ndarray
 
 
+def relu(z):
+    """max(0, z)."""
+    return np.maximum(z, 0)
+
+
 def forward(layers, x):
     """[x, h1, h2, ..., z]: the input of every layer, and the logits.
 
@@ -29,7 +34,7 @@ def forward(layers, x):
     activations = [x]
     for i, (W, b) in enumerate(layers):
         z = activations[-1] @ W + b
-        activations.append(z if i == len(layers) - 1 else np.maximum(z, 0))
+        activations.append(z if i == len(layers) - 1 else relu(z))
     return activations
 
 
@@ -139,15 +144,14 @@ class MLP:
         The first layer is linear, so it is needed only once:
         (x + epsilon s) W1 = x W1 + epsilon (s W1).
         """
-        W, b = self.layers[0]
         self.check_line(x, s)
-        start, slope = x @ W + b, s @ W
+        (W, b), others = self.layers[0], self.layers[1:]
+        start = forward([(W, b)], x)[-1]
+        slope = forward([(W, np.zeros_like(b))], s)[-1]
 
         def logits(epsilon):
             z = start + self.dtype.type(epsilon) * slope
-            if len(self.layers) == 1:
-                return z
-            return forward(self.layers[1:], np.maximum(z, 0))[-1]
+            return forward(others, relu(z))[-1] if others else z
         return logits
 
     def loss_gradients(self, x, y, loss="cross_entropy"):
@@ -156,11 +160,11 @@ class MLP:
 
         x (N, D) of the net's dtype, y (N,) integers in [0, C). Raises InputError.
         """
-        loss, x, y = losses.named(loss), self.check_x(x), self.check_y(y, len(x))
+        x, y = self.check_x(x), self.check_y(y, len(x))
         if not len(x):
             raise InputError("x has no examples: give at least one")
         activations = forward(self.layers, x)
-        value, dz = loss(activations[-1], y)
+        value, dz = losses.evaluate(loss, activations[-1], y)
         dtheta = np.empty_like(self.theta)
         views = layer_views(self.sizes, dtheta)
         for (dW, db), (W, b, dx) in zip(reversed(views), backward(
@@ -181,8 +185,7 @@ class MLP:
 
         Itself where there is none to be trusted: Numba's JIT is off; `forward` or
         `backward` were edited, or are a subclass's; theta is not finite, which
-        products that leave out zeros would not see; a bias is so large that the order
-        of a sum shows.
+        products that leave out zeros would not see.
         """
         from npgm.compiled import twin      # which loads Numba
         return twin(self)

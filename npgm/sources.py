@@ -28,6 +28,8 @@ def digest(names=RUN):
     return hashlib.sha256(b"".join(map(Path.read_bytes, files(names)))).hexdigest()
 
 
+@functools.cache
 def owns(function):
-    """Whether a function is written in this package, and not by its user."""
-    return Path(function.__code__.co_filename).is_relative_to(PACKAGE)
+    """Whether a function's code is among what the cache is keyed by. All else is its
+    user's, wherever it stands: it may change and no digest shows it."""
+    return Path(function.__code__.co_filename) in files(COMPILED)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npgm.errors import DataError, StorageError
+from npgm.errors import DataError, InputError, StorageError
 
 UNFINISHED = ".unfinished"      # how the names of files being written end
 CONTAINER = 128                 # bytes of memory a small list or dict takes, at most
@@ -113,6 +113,8 @@ def read_arrays(path):
 
     Never unpickles: an archive that holds Python objects is refused.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError(f"path is {path!r}: give the name of an .npz file")
     try:
         with zipfile.ZipFile(path) as archive:
             _check_promises(archive, Path(path).stat().st_size)

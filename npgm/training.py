@@ -13,6 +13,7 @@ import numpy as np
 from npgm import checks, losses
 from npgm.checkpoint import Checkpoint
 from npgm.errors import DivergedWarning, InputError, Interrupted
+from npgm.network import MLP
 from npgm.optimizers import Optimizer
 
 
@@ -42,7 +43,16 @@ class Trainer:
 
     def __init__(self, net, optimizer, loss="cross_entropy", defence=None):
         """loss: of npgm.losses, by its name or as a function of z and y. defence: one
-        of npgm.defences, whose examples are trained on in place of each batch."""
+        of npgm.defences, whose examples are trained on in place of each batch. Raises
+        InputError."""
+        if not isinstance(net, MLP):
+            raise InputError(f"net is {net!r}: give an MLP, as MLP.initialize() makes")
+        if not isinstance(optimizer, Optimizer):
+            raise InputError(f"optimizer is {optimizer!r}: give one of "
+                             "npgm.optimizers, for example Adam()")
+        if defence is not None and not callable(getattr(defence, "examples", None)):
+            raise InputError(f"defence is {defence!r}: give one of npgm.defences, for "
+                             "example AdversarialTraining()")
         self.net, self.optimizer, self.defence = net, optimizer, defence
         self.loss, self.state = losses.named(loss), optimizer.init(net.theta)
         self.x = self.y = self.losses = self.dtheta = None
@@ -54,11 +64,15 @@ class Trainer:
         return self.state.t
 
     def update(self, x, y):
-        """One update on a batch, x (N, D) and y (N,) int64, which are not checked.
+        """One update on a batch, x (N, D) of the net's dtype and y (N,) integers.
 
         Returns the losses (N,) before it. If their mean is not finite, theta and
-        state stay as they are.
+        state stay as they are. Raises InputError if shapes, dtypes or labels do not
+        fit the net.
         """
+        if x.shape[1:] != self.net.sizes[:1] or x.dtype != self.net.dtype:
+            self.net.check_x(x)
+        y = checks.labels(y, len(x), self.net.sizes[-1])
         if self.defence:
             x, y = self.defence.examples(self._model, x, y)
         self.x, self.y = x, y
@@ -101,13 +115,17 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     Raises InputError if an argument does not fit, DataError if the checkpoint
     is damaged or of another run.
     """
-    _check(net, optimizer, data, steps, batch_size, seed)
+    trainer = Trainer(net, optimizer, loss, defence)
+    _check(net, data, steps, batch_size, seed)
+    points = _points(evaluate_at, steps)
+    for name, function in (("evaluate", evaluate), ("watch", watch)):
+        if function is not None and not callable(function):
+            raise InputError(f"{name} is {function!r}: give a function")
+    if points and not evaluate and not hasattr(data, "x_test"):
+        raise InputError("data has no x_test to evaluate on: give some, or "
+                         "evaluate_at=()")
     evaluate = evaluate or (lambda net, step: {
         "natural_error": natural_error(net, data.x_test, data.y_test)})
-    evaluate_at = set(log_spaced(steps) if evaluate_at is None else evaluate_at)
-    if not all(1 <= t <= steps for t in evaluate_at):
-        raise InputError(f"evaluate_at has steps outside 1 to {steps}: leave them out")
-    trainer = Trainer(net, optimizer, loss, defence)
     history = History(np.full(steps, np.nan, net.dtype), trainer.state)
     run = Checkpoint(checkpoint, trainer, history, data, batch_size, seed)
     run.load()
@@ -119,13 +137,13 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
             batch = data.x_train.take(rows, axis=0), data.y_train[rows]
             history.losses[t - 1] = trainer.update(*batch).mean()
             if not (np.isfinite(history.losses[t - 1]) and (
-                    t not in evaluate_at or np.isfinite(net.theta).all())):
+                    t not in points or np.isfinite(net.theta).all())):
                 history.diverged_at = t
                 warnings.warn(f"training diverged at update {t}: its loss or theta is "
                               "not finite; a smaller learning rate may help",
                               DivergedWarning, stacklevel=2)
                 break
-            if t in evaluate_at:
+            if t in points:
                 history.evaluations[t] = evaluate(net, t)
                 run.save()
             elif run.is_due():
@@ -138,6 +156,17 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     return history
 
 
+def _points(evaluate_at, steps):
+    """The steps to evaluate at, a set. Raises InputError."""
+    if evaluate_at is None:
+        return set(log_spaced(steps))
+    points = set(evaluate_at) if np.iterable(evaluate_at) else {0}
+    if not all(t in range(1, steps + 1) for t in points):
+        raise InputError(f"evaluate_at is {evaluate_at!r}: give steps from 1 to "
+                         f"{steps}")
+    return points
+
+
 def natural_error(net, x, y):
     """Percent of examples the network gets wrong; a logit that is not a number
     is wrong."""
@@ -146,7 +175,7 @@ def natural_error(net, x, y):
         with np.errstate(all="ignore"):     # a diverged network is a result too
             z = net.logits(x[s:s + 1000])
         wrong += np.count_nonzero(losses.mistakes(z, y[s:s + 1000]))
-    return 100 * wrong / len(x)
+    return float(100 * wrong / len(x))
 
 
 @functools.lru_cache(maxsize=1)
@@ -155,11 +184,8 @@ def _permutation(count, seed, pass_number):
     return np.random.default_rng([seed, pass_number]).permutation(count)
 
 
-def _check(net, optimizer, data, steps, batch_size, seed):
+def _check(net, data, steps, batch_size, seed):
     checks.seed(seed)
-    if not isinstance(optimizer, Optimizer):
-        raise InputError(f"optimizer is {optimizer!r}: give one of npgm.optimizers, "
-                         "for example Adam()")
     if not (hasattr(data, "x_train") and hasattr(data, "y_train")):
         raise InputError(f"data is a {type(data).__name__}: give a Dataset, as "
                          "load_dataset returns")

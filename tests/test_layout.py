@@ -124,6 +124,13 @@ def own_modules(source):
             yield name.rpartition(".")[0]
 
 
+# A new study needs no entry: it may use what stands above the room.
+NEW = [name for name in MODULES if name not in ORDER
+       and name.startswith("npgm.experiments.studies.")]
+ORDER[ORDER.index("npgm.experiments.studies"):ORDER.index(
+    "npgm.experiments.studies")] = sorted(NEW)
+
+
 def test_the_order_lists_every_module_once():
     assert sorted(ORDER) == sorted(MODULES)
 

@@ -144,7 +144,7 @@ def test_a_checkpoint_of_another_rule_of_the_same_name_is_refused(tiny_data, tmp
         return theta - alpha * g, m - g
     path = tmp_path / "run.npz"
     checkpoint_at(path, tiny_data, 5, optimizer=with_rule(steep, "theta", "m"))
-    with pytest.raises(DataError, match="another rule"):
+    with pytest.raises(DataError, match="another optimizer"):
         train_run(tiny_data, with_rule(other, "theta", "m"), checkpoint=path)
 
 

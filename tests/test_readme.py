@@ -60,8 +60,10 @@ def test_table_ii_is_the_measured_one():
 
 
 def test_every_mean_and_deviation_was_measured():
+    committed = [name for name in EXPERIMENTS
+                 if (ROOT / "figures" / "data" / f"{name}.json").exists()]
     measured = {text(row[quantity.name], digits) for name, experiment in
-                EXPERIMENTS.items() for row in stored(name)
+                EXPERIMENTS.items() if name in committed for row in stored(name)
                 for quantity in experiment.quantities for digits in (0, 1, 2)}
     said = re.findall(r"\d+(?:\.\d+)? ± \d+(?:\.\d+)?", README)
     assert len(said) > 20 and set(said) <= measured
@@ -74,6 +76,8 @@ def test_every_file_it_points_to_is_there():
         assert (ROOT / name).exists(), name
 
 
-def test_every_experiment_is_listed():
-    listed = re.findall(r"^\| `([\w-]+)` \|", README, re.MULTILINE)
-    assert set(EXPERIMENTS) | {"claims", "report", "all"} == set(listed)
+def test_every_experiment_with_committed_results_is_listed():
+    listed = set(re.findall(r"^\| `([\w-]+)` \|", README, re.MULTILINE))
+    committed = {path.stem for path in (ROOT / "figures" / "data").glob("*.json")}
+    assert committed | {"report", "all"} <= listed
+    assert listed <= set(EXPERIMENTS) | {"claims", "report", "all"}

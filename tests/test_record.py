@@ -41,9 +41,11 @@ def test_a_record_is_read_as_it_was_written(tmp_path):
 
 def test_a_measured_value_or_none():
     assert record().at(300, "natural", "natural_error") == 2.5
-    assert record().at(100, "natural", "natural_error") is None
-    assert record().at(200, "natural", "natural_error") is None
-    assert record().at(300, "natural", "fgs_error") is None
+    diverged = record(diverged_at=7)
+    assert diverged.at(200, "natural", "natural_error") is None
+    for missing in ((100, "natural_error"), (200, "natural_error"), (300, "fgs_error")):
+        with pytest.raises(DataError, match="a run's record has no"):
+            record().at(missing[0], "natural", missing[1])
 
 
 def test_measures_of_many_steps_are_taken_last():

@@ -57,11 +57,13 @@ def test_results_of_other_settings_are_kept(tmp_path):
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"provenance": 5}', "{}",
                                      '{"provenance": {"settings": {"steps": 1}}}'])
-def test_what_cannot_be_named_is_written_over(content, tmp_path):
-    (tmp_path / "table2.json").write_text(content)
-    assert results.write(tmp_path, TABLE2, result(TABLE2)) is None
+def test_what_is_no_result_is_kept_too(content, tmp_path):
+    for number in (1, 2):
+        (tmp_path / "table2.json").write_text(content)
+        kept = results.write(tmp_path, TABLE2, result(TABLE2))
+        assert kept == tmp_path / f"table2-kept-{number}"
+        assert kept.with_suffix(".json").read_text() == content
     assert results.read(TABLE2, tmp_path / "table2.json") == result(TABLE2)
-    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_the_stamp_stands_in_the_files(tmp_path):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from npgm import checks, losses
-from npgm.attacks.model import look, view
+from npgm.attacks.model import view
 from npgm.errors import InputError
 
 BLOCK = 500     # examples of one random stream
@@ -71,7 +71,7 @@ class InputGradient(NamedTuple):
 def input_gradient(model, x, y, loss):
     """The InputGradient of a loss at x: the one place where an attack takes it."""
     z, vjp = linearize(model, x)
-    value, dz = losses.named(loss)(z, y)
+    value, dz = losses.evaluate(loss, z, y)
     dx = vjp(dz)
     finite = np.isfinite(dx).all(axis=1) & np.isfinite(z).all(axis=1)
     dx[~finite] = 0
@@ -108,19 +108,40 @@ class Attack:
         do not fit it, or x not the attack.
         """
         def attack(model, x, y, rows):
-            attempt = self.run(model, x, y, rows)
-            if hasattr(self, "epsilon"):
-                near = within(attempt.x_adv, x, x.dtype.type(self.epsilon))
-                attempt = attempt._replace(x_adv=near)
+            attempt = self.taken(self.run(model, x, y, rows), x)
             z = model.logits(x) if attempt.z is None else attempt.z
             return judge(y, z, model.logits(attempt.x_adv), attempt)
         result = self.in_pieces(attack, model, x, y)
-        return dataclasses.replace(result, x_adv=result.x_adv.reshape(x.shape))
+        x_adv = result.x_adv.reshape(x.shape).astype(x.dtype, copy=False)
+        return dataclasses.replace(result, x_adv=x_adv)
+
+    def taken(self, attempt, x):
+        """What run returned, x_adv as x is: its dtype, finite, within epsilon of it.
+        Raises InputError if it is something else."""
+        try:
+            x_adv = np.ascontiguousarray(attempt.x_adv, x.dtype)
+            finite, valid = (np.asarray(part, bool)
+                             for part in (attempt.finite, attempt.valid))
+            fits = x_adv.shape == x.shape and finite.shape == valid.shape == (len(x),)
+        except (AttributeError, TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise InputError(f"{type(self).__name__} must make an Attempt of x_adv "
+                             f"{x.shape}, finite and valid {x.shape[:1]}")
+        lost = ~np.isfinite(x_adv).all(axis=1)
+        if lost.any():
+            x_adv = np.where(lost[:, None], x, x_adv)
+        if hasattr(self, "epsilon"):
+            x_adv = bounded(x_adv, x, x.dtype.type(self.epsilon))
+        return attempt._replace(x_adv=x_adv, finite=finite & ~lost, valid=valid)
 
     def in_pieces(self, attack, model, x, y):
         """attack(model, x, y, rows) -> a dataclass of arrays, for one piece after the
         other; joined along their last axis but x_adv's."""
-        model, x, y = self.checked(model, x, y)
+        model, x, y = checked(model, x, y, getattr(self, "clip", None),
+                              getattr(self, "epsilon", np.inf))
+        x = x.view()
+        x.flags.writeable = False       # an attack that writes in place would hit x
         with np.errstate(all="ignore"):     # what is not finite is told by the status
             parts = [attack(model, x[s:s + self.piece], y[s:s + self.piece],
                             range(s, min(s + self.piece, len(x))))
@@ -130,26 +151,23 @@ class Attack:
                                  axis=0 if name == "x_adv" else -1)
             for name in vars(parts[0])})
 
-    def checked(self, model, x, y):
-        """The model as attacks see it, x as rows (N, D) and y. Raises InputError."""
-        if not isinstance(x, np.ndarray) or x.ndim < 2 or not x.size:
-            raise InputError(f"x is a {type(x).__name__} of shape {np.shape(x)}: give "
-                             "an array (N, D) of at least one example")
-        if x.dtype.kind != "f":
-            raise InputError(f"x is {x.dtype}: give floats in [0, 1], for example "
-                             "x / 255")
-        if x.ndim > 2 and hasattr(model, "compiled"):
-            model.logits(x[:1])             # which says what shape it wants
-        checks.finite(x)
-        clip, epsilon = getattr(self, "clip", None), getattr(self, "epsilon", np.inf)
-        if clip is not None:
-            checks.within(x, *clip, "clip must contain the examples")
-        elif epsilon <= 1 and x.max() > BYTES:
-            checks.within(x, 0, 1, "give x / 255; if such numbers are meant, say so by "
-                          "clip=(low, high)")
-        model = view(model, x.shape[1:])
-        x = x.reshape(len(x), -1)
-        return model, x, checks.labels(y, len(x), look(model, x))
+
+def checked(model, x, y, clip=None, epsilon=np.inf):
+    """The model as attacks see it, x (N, ...) as rows (N, D), and y. InputError if they
+    do not fit each other, or the clip; or if x are bytes where epsilon is not."""
+    if not isinstance(x, np.ndarray) or x.ndim < 2 or not x.size:
+        raise InputError(f"x is a {type(x).__name__} of shape {np.shape(x)}: give an "
+                         "array (N, D) of at least one example")
+    if x.dtype.kind != "f":
+        raise InputError(f"x is {x.dtype}: give floats in [0, 1], for example x / 255")
+    x = checks.finite(x.astype(x.dtype.newbyteorder("="), copy=False))
+    if clip is not None:
+        checks.within(x, *clip, "clip must contain the examples")
+    elif epsilon <= 1 and max(x.max(), -x.min()) > BYTES:
+        checks.within(x, 0, 1, "give x / 255; if such numbers are meant, say so by "
+                      "clip=(low, high)")
+    model, classes = view(model, x)
+    return model, x.reshape(len(x), -1), checks.labels(y, len(x), classes)
 
 
 def judge(y, z, z_adv, attempt):
@@ -166,10 +184,10 @@ def judge(y, z, z_adv, attempt):
     return AttackResult(attempt.x_adv, success, status, valid, lost_at)
 
 
-def within(x_adv, x, epsilon):
+def bounded(x_adv, x, epsilon):
     """x_adv, but no pixel farther from x than epsilon; by rounding neither. Changed in
     place, where it can be."""
-    moved, still = np.ascontiguousarray(x_adv).reshape(-1), x.reshape(-1)
+    moved, still = np.require(x_adv, x.dtype, "CW").reshape(-1), x.reshape(-1)
     distance = moved - still
     far = np.flatnonzero(np.abs(distance, out=distance) > epsilon)
     moved[far] = np.clip(moved[far], still[far] - epsilon, still[far] + epsilon)
@@ -203,10 +221,13 @@ def draws(seed, rows, draw, *stream):
 
 
 def check_loss(name, loss):
-    """A loss by its name if it has one, else as its function; or InputError."""
-    function = losses.named(loss)
-    known = losses.name_of(function)
-    return known if known in losses.LOSSES else function
+    """A loss by its name if it is to be found by one, else as its function; or
+    InputError."""
+    function, known = losses.named(loss), losses.name_of(loss)
+    try:
+        return known if losses.named(known) is function else loss
+    except InputError:
+        return loss
 
 
 # Hyperparameters mean the same wherever they occur.

@@ -8,6 +8,11 @@ from npgm.attacks.base import input_gradient
 from npgm.attacks.one_step import OneStep
 
 
+def sign_step(x, dx, epsilon):
+    """The paper's equation (6): x + eta."""
+    return x + epsilon * np.sign(dx)
+
+
 @dataclass(frozen=True)
 class FGSM(OneStep):
     """x_adv = x + epsilon * sign(dJ/dx). Paper, equation (6).
@@ -26,4 +31,4 @@ class FGSM(OneStep):
         return gradient.z, gradient.dx, gradient.finite, gradient.valid
 
     def move(self, x, dx, epsilon):
-        return x + epsilon * np.sign(dx)
+        return sign_step(x, dx, epsilon)

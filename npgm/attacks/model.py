@@ -6,15 +6,36 @@ import numpy as np
 from npgm.errors import InputError
 
 LOOKED_AT = 8       # examples that a model is tried on before an attack
+AGREEMENT = 1e-4    # of what the logits of an example differ by
 
 
-def view(model, shape):
-    """The model for examples of that shape, or its faster twin if it has one; with a
-    guard around it unless it is an MLP. Attacks hand over rows (N, D)."""
-    model = model.compiled() if hasattr(model, "compiled") else model
-    ours = (hasattr(model, "logits_on_line")
+def view(model, x):
+    """(the model for examples x (N, ...), how many classes it tells apart): its faster
+    twin if that gives the same logits, with a guard around it unless it is an MLP.
+    Attacks hand over rows (N, D). Raises InputError."""
+    if not (callable(getattr(model, "logits", None))
+            and callable(getattr(model, "vjp", None))):
+        raise InputError(f"model is a {type(model).__name__}: give an object with "
+                         "logits(x) and vjp(x, dz)")
+    twin = model.compiled() if callable(getattr(model, "compiled", None)) else model
+    if not _is_ours(twin):
+        guarded, x = Guarded(twin, x.shape[1:]), x[:LOOKED_AT]
+        return guarded, _looked_at(guarded, x.reshape(len(x), -1))
+    z = model.logits(x[:LOOKED_AT])
+    return twin if _agree(z, twin.logits(x[:LOOKED_AT])) else model, z.shape[1]
+
+
+def _is_ours(model):
+    return (hasattr(model, "logits_on_line")
             and type(model).__module__.partition(".")[0] == "npgm")
-    return model if ours else Guarded(model, shape)
+
+
+def _agree(z, other):
+    """Whether logits that were summed in another order are the same, but for rounding
+    that is small against what they differ by: a common offset leaves few digits."""
+    spread = (z.max(axis=1) - z.min(axis=1))[:, None]
+    with np.errstate(invalid="ignore"):
+        return not (np.abs(z - other) > AGREEMENT * (1 + spread)).any()
 
 
 class Guarded:
@@ -45,7 +66,7 @@ class Guarded:
 
     def _rows(self, dx, x):
         dx = np.asarray(dx)
-        if dx.size != x.size or len(dx) != len(x) or dx.dtype.kind != "f":
+        if dx.shape not in (x.shape, (len(x), *self.shape)) or dx.dtype.kind != "f":
             raise InputError(f"vjp gives {dx.dtype}{dx.shape}: it must give floats in "
                              f"the shape of x, {(len(x), *self.shape)}")
         return dx.reshape(x.shape).astype(x.dtype)
@@ -62,15 +83,14 @@ def _checked_logits(z, count):
     return z
 
 
-def look(model, x):
-    """Classes that a model tells apart. Warns if two calls differ, or if it gives
+def _looked_at(model, x):
+    """How many classes a model tells apart. Warns if two calls differ, or if it gives
     probabilities where logits are expected."""
-    x = x[:LOOKED_AT]
     z, again = model.logits(x), model.logits(x)
     if not np.array_equal(z, again, equal_nan=True):
         warnings.warn("two calls of logits differ: the model is random, and so is "
-                      "whatever an attack finds", stacklevel=4)
+                      "whatever an attack finds", stacklevel=5)
     if (z >= 0).all() and (np.abs(z.sum(axis=1) - 1) < 1e-3).all():
         warnings.warn("logits look like probabilities: their gradient vanishes where "
-                      "the softmax saturates; give what goes into it", stacklevel=4)
+                      "the softmax saturates; give what goes into it", stacklevel=5)
     return z.shape[1]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npgm import checks
-from npgm.attacks.base import Attack, Attempt, clipped, within
+from npgm.attacks.base import Attack, Attempt, bounded, clipped
 from npgm.errors import InputError
 from npgm.losses import mistakes
 
@@ -20,17 +20,18 @@ class Sweep:
 
 
 class OneStep(Attack):
-    """An attack with fields epsilon and clip, and two methods for a piece:
+    """An attack with a field epsilon, perhaps clip, and two methods for a piece:
 
         look(model, x, y, rows) -> z, d, finite, valid
         move(x, d, epsilon) -> x_adv
 
     look: the logits z (N, C) and whatever the step goes by, d (N, D); move: the
-    step. Both see the model once, so that many epsilons cost little more than one.
+    step, which leaves x and d as they are. Many epsilons cost one look, so little more
+    than one.
     """
 
     def run(self, model, x, y, rows):
-        z, d, finite, valid = self.look(model, x, y, rows)
+        z, d, finite, valid = self.looked(model, x, y, rows)
         return Attempt(self.moved(x, d, self.epsilon), finite, valid, z)
 
     def sweep(self, model, x, y, epsilons):
@@ -39,7 +40,7 @@ class OneStep(Attack):
         epsilons = check_epsilons(epsilons)
 
         def attack(model, x, y, rows):
-            z, d, finite, valid = self.look(model, x, y, rows)
+            z, d, finite, valid = self.looked(model, x, y, rows)
             logits = self._logits_along(model, x, d, epsilons)
             return Sweep(mistakes(z, y),
                          np.array([mistakes(logits(e), y) for e in epsilons]),
@@ -52,21 +53,30 @@ class OneStep(Attack):
         with np.errstate(all="ignore"):
             return self.run(model, x, y, range(len(x))).x_adv
 
+    def looked(self, model, x, y, rows):
+        """What look returns. Raises InputError if that is something else."""
+        found = self.look(model, x, y, rows)
+        if not isinstance(found, tuple) or len(found) != 4:
+            raise InputError(f"{type(self).__name__}.look must return z, d, finite and "
+                             "valid")
+        return found
+
     def moved(self, x, d, epsilon):
         """x_adv at an epsilon, within clip."""
-        return clipped(self.move(x, d, x.dtype.type(epsilon)), self.clip)
+        x_adv = np.asarray(self.move(x, d, x.dtype.type(epsilon)), x.dtype)
+        return clipped(x_adv, getattr(self, "clip", None))
 
     def _logits_along(self, model, x, d, epsilons):
         """The function epsilon -> logits of x_adv. A model that knows the way along a
         line needs its first layer only once, which pays from two epsilons on; whether
         the steps lie on one is seen at the shortest and at the longest."""
-        if len(epsilons) > 1 and self.clip is None and hasattr(model, "logits_on_line"):
+        if len(epsilons) > 1 and hasattr(model, "logits_on_line"):
             s = self.move(np.zeros_like(x), d, x.dtype.type(1))
             if np.abs(s).max() <= 1 and all(
                     np.array_equal(self.moved(x, d, e), x + x.dtype.type(e) * s)
                     for e in (min(epsilons), max(epsilons))):
                 return model.logits_on_line(x, s)
-        return lambda epsilon: model.logits(within(
+        return lambda epsilon: model.logits(bounded(
             self.moved(x, d, epsilon), x, x.dtype.type(epsilon)))
 
 

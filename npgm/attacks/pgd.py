@@ -7,7 +7,8 @@ from typing import Callable
 import numpy as np
 
 from npgm.attacks.base import Attack, Attempt, clipped, draws, input_gradient
-from npgm.losses import mistakes, named
+from npgm.attacks.fgsm import sign_step
+from npgm.losses import evaluate, mistakes
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,19 @@ class PGD(Attack):
         for step in range(self.steps):
             gradient = input_gradient(model, x_adv, y, self.loss)
             best.see(x_adv, gradient.loss, mistakes(gradient.z, y), gradient.finite)
-            finite &= gradient.finite
+            finite &= gradient.finite | best.fools
             valid = gradient.valid if valid is None else valid
             lost = finite & ~gradient.valid & (lost_at < 0)
             lost_at[lost] = step
-            x_adv = self.project(x_adv + x.dtype.type(self.step_size)
-                                 * np.sign(gradient.dx), x)
-            again = finite & valid & ~gradient.valid & ~best.fools
+            x_adv = self.project(sign_step(
+                x_adv, gradient.dx, x.dtype.type(self.step_size)), x)
+            again = finite & ~gradient.valid & ~best.fools
+            if self.seed is None:       # at x itself there is nothing to begin with
+                again &= valid
             if again.any():
-                x_adv[again] = self.start(x, rows, step)[again]
+                x_adv[again] = self.start(x, rows, 1 + step)[again]
         z = model.logits(x_adv)
-        best.see(x_adv, named(self.loss)(z, y)[0], mistakes(z, y),
+        best.see(x_adv, evaluate(self.loss, z, y)[0], mistakes(z, y),
                  np.isfinite(z).all(axis=1))
         return Attempt(best.x, finite, valid, lost_at=lost_at)
 

@@ -58,7 +58,7 @@ def _keep(dispatcher):
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(_folder())
     try:
-        with contextlib.suppress(RuntimeError, OSError):
+        with contextlib.suppress(Exception):        # Numba's insides may change
             dispatcher._cache = _Cache(dispatcher.py_func)
     finally:
         numba.config.CACHE_DIR = before

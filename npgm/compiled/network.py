@@ -120,7 +120,7 @@ class CompiledMLP:
             values = np.empty(len(x), self.net.dtype)
             cross_entropy(layers[-1].Z, y, dZ, values)
         else:
-            values, dZ[:] = loss(layers[-1].Z.copy(), y)
+            values, dZ[:] = losses.evaluate(loss, layers[-1].Z.copy(), y)
             dZ /= dZ.dtype.type(len(x))
         backward(layers, sparse, np.zeros(len(x), bool))
         return values, self._dtheta

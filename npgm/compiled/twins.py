@@ -13,43 +13,64 @@ import tokenize
 import warnings
 
 WRITTEN_AFTER = {
-    "losses.softmax": "e04879f755e868bb",
-    "losses.cross_entropy": "5329144e3669cb8e",
-    "network.forward": "849e575bab9e76ad",
-    "network.backward": "92bea03e8fe44820",
-    "network.backward_to_x": "de7465ded5b73044",
+    "losses.softmax": "3e7cff71c03b6a8d",
+    "losses.cross_entropy": "a072148324212404",
+    "network.relu": "a96b3c3e062aeaf3",
+    "network.forward": "f8df1deaaa4b51e9",
+    "network.backward": "79662266c061f9f2",
+    "network.backward_to_x": "ad8a749c5b58e302",
+    "network.MLP.loss_gradients": "ca95cd022d93cee4",
+    "network.MLP.mean_gradient": "6a541a5440911ce4",
+    "network.MLP.logits": "9011606c7d8475e0",
+    "network.MLP.linearize": "93063ac9b0ab4365",
+    "network.MLP.logits_on_line": "ad4f820d5fec1776",
 }
-NETWORK = ("network.forward", "network.backward", "network.backward_to_x")
-CROSS_ENTROPY = ("losses.softmax", "losses.cross_entropy")
+NETWORK = tuple(name for name in WRITTEN_AFTER if name.startswith("network"))
+CROSS_ENTROPY = tuple(name for name in WRITTEN_AFTER if name.startswith("losses"))
 
 
-@functools.cache
 def may_stand_in(names):
-    """Whether the functions named still read as when their kernels were written. If
-    not, a warning says so, once."""
+    """Whether the functions named still read as when their kernels were written."""
     for name in names:
-        found = fingerprint(name)
+        found = fingerprint(current(name))
         if found != WRITTEN_AFTER[name]:
-            warnings.warn(
-                f"npgm.{name} was edited, its compiled twin was not: NumPy runs it, "
-                "slower. Make the same change in npgm/compiled, then renew "
-                f"npgm/compiled/twins.py: {found!r}", stacklevel=5)
+            tell(name, found)
             return False
     return True
 
 
-def fingerprint(name):
-    """SHA-256, its first 16 digits, of a function's code as it stands now: without
-    comments, docstring and layout. "unknown" if its source is not to be had."""
-    module, _, function = name.partition(".")
-    found = getattr(importlib.import_module(f"npgm.{module}"), function)
+@functools.cache
+def tell(name, found):
+    """Warn, once, that a function and its kernel have parted."""
+    warnings.warn(f"npgm.{name} was edited, its compiled twin was not: NumPy runs it, "
+                  "slower. Make the same change in npgm/compiled, then renew "
+                  f"npgm/compiled/twins.py: {found!r}", stacklevel=6)
+
+
+def current(name):
+    """The function of that name, as it is now."""
+    module, *path = name.split(".")
+    found = importlib.import_module(f"npgm.{module}")
+    for part in path:
+        found = getattr(found, part)
+    return found
+
+
+@functools.cache
+def fingerprint(function):
+    """SHA-256, its first 16 digits, of a function's code: without comments, docstring
+    and spaces. "unknown" if its source is not to be had."""
     try:
-        text = inspect.getsource(found)
+        text = inspect.getsource(function)
     except (OSError, TypeError):
         return "unknown"
-    if hasattr(found, "__wrapped__"):       # whose source that is
+    if hasattr(function, "__wrapped__"):        # whose source that is
         return "wrapped"
-    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    kept = [token.string for token in tokens
-            if token.type in (tokenize.NAME, tokenize.OP, tokenize.NUMBER)]
+    kept = [token.string if token.type in WORDS else tokenize.tok_name[token.type]
+            for token in tokenize.generate_tokens(io.StringIO(text).readline)
+            if token.type in WORDS + LAYOUT]
     return hashlib.sha256(" ".join(kept).encode()).hexdigest()[:16]
+
+
+WORDS = (tokenize.NAME, tokenize.OP, tokenize.NUMBER)
+LAYOUT = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)

@@ -2,7 +2,6 @@
 import functools
 import warnings
 
-import numba
 import numpy as np
 
 from npgm import sources
@@ -86,7 +85,7 @@ def _difference(optimizer, update):
             optimizer.update(other, g, other_state)
             try:
                 update(theta, g, state)
-            except numba.NumbaError as error:
+            except Exception as error:      # Numba's, or of a library it asks for
                 return "Numba cannot compile it: " + _reason(error)
         pairs = [(theta, other), *((getattr(state, name), getattr(other_state, name))
                                    for name in optimizer.initial)]

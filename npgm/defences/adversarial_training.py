@@ -3,6 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from npgm import checks
 from npgm.attacks import FGSM
 
 
@@ -15,7 +16,7 @@ class AdversarialTraining:
     epsilon: float = 0.25
 
     def __post_init__(self):
-        FGSM(self.epsilon)      # raises InputError if epsilon does not fit
+        object.__setattr__(self, "epsilon", checks.number("epsilon", self.epsilon))
 
     def examples(self, model, x, y):
         """x (N, D), y (N,) -> (2 N, D), (2 N,): the batch, then its FGS images."""

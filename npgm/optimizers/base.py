@@ -19,6 +19,7 @@ g is the gradient of the mean loss of the batch; t counts updates from 1.
 import dataclasses
 import functools
 import inspect
+import numbers
 from types import SimpleNamespace
 
 import numpy as np
@@ -29,6 +30,10 @@ from npgm.errors import InputError
 # Typed, because a compiled `1 - beta1` would take a bare 1 for a 64-bit
 # integer and leave float32. In float64 arithmetic it is an ordinary 1.
 ONE = np.float32(1)
+
+
+# What names mean something else in a rule or in a checkpoint.
+RESERVED = {"t", "theta", "g", "losses", "identity", "sources"}
 
 
 def quantities(*names):
@@ -78,10 +83,13 @@ class Optimizer:
     def compute(self, theta, dtheta, state):
         """{name: array} of every quantity of the next update, which is not made."""
         known = {**vars(state), **self.typed_coefficients(state.t + 1, theta.dtype)}
+        inputs, names = arguments(self.rule), self.rule.quantities
         with np.errstate(all="ignore"):  # a diverging run is a result, not noise
-            values = self.rule(theta, dtheta,
-                               *(known[name] for name in arguments(self.rule)))
-        names = self.rule.quantities
+            try:
+                values = self.rule(theta, dtheta, *(known[name] for name in inputs))
+            except Exception as error:
+                raise InputError(f"{type(self).__name__}: its rule fails on arrays, "
+                                 f"{type(error).__name__}: {error}") from error
         if not isinstance(values, tuple) or len(values) != len(names):
             raise InputError(f"{type(self).__name__}: its rule must return a tuple, a "
                              f"value for each of {', '.join(names)}")
@@ -100,6 +108,12 @@ class Optimizer:
     def check_parts(self):
         """InputError, in one line, unless rule, initial and coefficients fit."""
         kind, given = type(self).__name__, getattr(self.rule, "quantities", ())
+        for part, values in (("initial", self.initial),
+                             ("coefficients", self.coefficients(1))):
+            if not isinstance(values, dict) or not all(
+                    isinstance(value, numbers.Real) for value in values.values()):
+                raise InputError(f"{kind}'s {part} are {values!r}: give "
+                                 "{name: number}")
         if missing := {"theta", *self.initial} - set(given):
             raise InputError(
                 f"{kind}: its rule must return {', '.join(sorted(missing))}: name all "
@@ -107,9 +121,12 @@ class Optimizer:
         if not inspect.isfunction(self.rule):
             raise InputError(f"{kind}: its rule is a {type(self.rule).__name__}: give "
                              "a function, rule = staticmethod(...)")
-        if taken := set(self.initial) & {"t", "theta", "g", "losses", "identity"}:
+        if taken := set(self.initial) & RESERVED:
             raise InputError(f"{kind}.initial: {taken.pop()!r} has a meaning already: "
                              "choose another name")
+        if idle := set(self.initial) - set(arguments(self.rule)):
+            raise InputError(f"{kind}: its rule does not take {', '.join(sorted(idle))}"
+                             ", which is in initial: let it, or leave it out")
         unknown = set(arguments(self.rule)) - {*self.initial, *self.coefficients(1)}
         if unknown:
             raise InputError(f"{kind}: its rule wants {', '.join(sorted(unknown))}: "

@@ -3,16 +3,13 @@ from npgm.experiments import protocol
 from npgm.experiments.claims.claim import (BEYOND, FAILS, FOOLED, HALF, HOLDS, OPEN,
                                            at_rate, brief, claim, evidence, text,
                                            unless)
+from npgm.experiments.measures import VANISHING
 from npgm.experiments.protocol import MASKED_RATE, RECOMMENDED_RATE
 from npgm.experiments.rows import known, mean, select
 
 NEARLY_ALL = 95         # % of the images: the layers let the gradient through
 DEVIATIONS = 2          # standard errors that a number is within, in 19 of 20 cases
 POINT = 1               # what it is within with one seed, which has no deviation
-
-# The ways to take the loss of FGSM that hide gradients: of each image or of their
-# mean, subnormals kept or flushed to zero.
-VANISHING = ("plain", "flushed", "mean", "mean_flushed")
 
 
 @claim(

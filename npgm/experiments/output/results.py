@@ -1,5 +1,6 @@
 """Results of experiments: written, and read back and checked."""
 import contextlib
+import itertools
 import os
 from pathlib import Path
 
@@ -59,15 +60,18 @@ def write_text(out, name, result, text, csv_text):
 
 
 def _keep_other(base, result):
-    """Rename results at base that have other settings than result."""
+    """Rename what stands at base unless it is a result of the same settings."""
+    if not Path(f"{base}.json").exists():
+        return None
     try:
         settings = storage.read_json(f"{base}.json")["provenance"]["settings"]
         if settings == result["provenance"]["settings"]:
             return None
         kept = base.with_name(f"{base.name}-{settings['steps']}-updates-"
                               f"{settings['seeds']}-seeds-{settings['data'][:8]}")
-    except (DataError, KeyError, TypeError):
-        return None             # nothing there, or nothing that could be named
+    except (DataError, KeyError, TypeError):        # no result: somebody's, or damaged
+        names = (base.with_name(f"{base.name}-kept-{n}") for n in itertools.count(1))
+        kept = next(name for name in names if not Path(f"{name}.json").exists())
     for suffix in ("json", "md", "csv", "png"):
         with contextlib.suppress(FileNotFoundError):
             os.replace(f"{base}.{suffix}", f"{kept}.{suffix}")
@@ -83,8 +87,8 @@ def find(names, out, or_committed=False):
                  if (folder / f"{name}.json").exists()}
         if found:
             return found
-    raise DataError(f"there are no results in {out}: python -m npgm.experiments "
-                    f"{next(iter(names))} --out {out} makes the first")
+    raise DataError(f"there are no results in {out} of {', '.join(names)}: python -m "
+                    f"npgm.experiments {next(iter(names))} --out {out} makes the first")
 
 
 def read(experiment, path):

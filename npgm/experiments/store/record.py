@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from npgm import storage
 from npgm.errors import DataError
 from npgm.experiments.measures import LAST_ONLY
-from npgm.experiments.store.run import folder_of
+from npgm.experiments.store.run import Run, folder_of
 
 
 @dataclass
@@ -37,21 +37,21 @@ class Record:
                             "run it again")
         if record.configuration != configuration:
             raise DataError(f"{path} is the record of a run with other settings: "
-                            "delete it or choose another --out")
+                            "choose another --out, or move it away")
         return record
 
     def is_whole(self, steps):
         """Whether its parts are what they should be, and it is not done too early."""
-        parts = (self.evaluations, self.measured, self.provenance)
-        if not all(isinstance(part, dict) for part in parts):
-            return False
-        taken = self.evaluations.values()
+        earlier = (self.provenance.get("earlier_sources", [])
+                   if isinstance(self.provenance, dict) else None)
         return (self.status in ("training", "done", "diverged")
-                and (self.status != "done" or str(steps) in self.evaluations)
-                and all(isinstance(one, dict) and all(
-                    isinstance(numbers, dict) for numbers in one.values())
-                    for one in taken)
-                and all(isinstance(one, list) for one in self.measured.values()))
+                and type(self.wall_seconds) in (int, float)
+                and isinstance(self.diverged_at, int | None)
+                and _texts(earlier) and _mapped(self.measured, _texts)
+                and _mapped(self.evaluations, lambda one: _mapped(one, lambda numbers:
+                            _mapped(numbers, lambda number: type(number) in NUMBERS)))
+                and all(step.isdecimal() for step in self.evaluations)
+                and (self.status != "done" or str(steps) in self.evaluations))
 
     def write(self, path):
         storage.write_json(path, asdict(self))
@@ -62,8 +62,14 @@ class Record:
         self.measured[name] = sorted({*self.measured.get(name, []), sources})
 
     def at(self, step, measure, entry):
-        """A measured value, None if the run diverged before that step."""
-        return self.evaluations.get(str(step), {}).get(measure, {}).get(entry)
+        """A measured value, None if the run diverged before that step; DataError if it
+        did not and there is none."""
+        numbers = self.evaluations.get(str(step), {}).get(measure, {})
+        if self.diverged_at is None and entry not in numbers:
+            raise DataError(f"a run's record has no {entry} at update {step:,}: move "
+                            f"{Run(**self.configuration).hash} out of runs/, to train "
+                            "it again")
+        return numbers.get(entry)
 
     def missing(self, measures, steps=None):
         """(step, measure) of what is wanted and not taken, of all steps so far."""
@@ -78,6 +84,17 @@ class Record:
                 *self.provenance.get("earlier_sources", []),
                 *(source for name in measures
                   for source in self.measured.get(name, []))}
+
+
+NUMBERS = (int, float, type(None))
+
+
+def _mapped(value, fits):
+    return isinstance(value, dict) and all(map(fits, value.values()))
+
+
+def _texts(value):
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
 def records_of(out, runs):

@@ -10,10 +10,11 @@ from concurrent.futures.process import BrokenProcessPool
 from tqdm import tqdm
 
 from npgm import cache
-from npgm.errors import Interrupted, NpgmError
+from npgm.errors import DataError, Interrupted, NpgmError
 from npgm.experiments.store import provenance, worker
 from npgm.experiments.store.process import GRACE, prepare_worker
-from npgm.experiments.store.record import progress_of
+from npgm.experiments.store.record import Record, progress_of
+from npgm.experiments.store.run import folder_of
 
 SHOWN = {"natural_error": "natural", "fgs_error": "FGS"}      # beside the bar
 KILLED = ("a worker process was killed (out of memory? then --jobs 1); every run is "
@@ -32,6 +33,9 @@ def complete(out, needs, data_folder=None, jobs=1, executor=None):
     processes; on Ctrl-C it drops what it has not begun, and what it has begun it
     finishes.
     """
+    needs = [need for need in needs if not _is_finished(out, *need)]
+    if not needs:
+        return
     with contextlib.ExitStack() as stack:
         # Held back while workers start, who inherit that: Ctrl-C is this process's.
         stack.enter_context(_interrupts("SIG_BLOCK"))
@@ -59,6 +63,14 @@ def complete(out, needs, data_folder=None, jobs=1, executor=None):
         raise NpgmError(f"{failed} of {len(tasks)} runs failed, the others are kept: "
                         "mend what is named above, then go on with the same command, "
                         "without --fresh")
+
+
+def _is_finished(out, run, measures):
+    try:
+        record = Record.read(folder_of(out, run) / "record.json", run.configuration)
+    except DataError:
+        return False            # whoever works on it says what is wrong
+    return record.status != "training" and not record.missing(measures)
 
 
 def _wait(tasks, bar):
@@ -159,7 +171,7 @@ class _Bar:
                 errors = [progress["doing"]]
             if errors and ("doing" in progress or progress["step"] < run.steps):
                 newest.append(f"{run}: " + ", ".join(errors))
-        if newest:
+        if newest or self.moving:
             self.bar.set_postfix_str("; ".join(newest), refresh=False)
         if not self.moving and steps > self.bar.n:      # the time left counts from here
             self.moving, self.bar.initial, self.bar.n = True, steps, steps

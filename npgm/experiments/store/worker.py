@@ -13,7 +13,6 @@ those networks without training. Processes meet only in these files, so any
 concurrent.futures.Executor that sees the folder can do the work.
 """
 import contextlib
-import shutil
 import time
 import warnings
 from dataclasses import replace
@@ -88,6 +87,8 @@ def _train(folder, run, record, measures, data):
 
 
 def _measure_snapshots(folder, record, measures, data):
+    for path in folder.glob("step-*.npz"):      # of points that a lost record had
+        record.evaluations.setdefault(str(int(path.stem.removeprefix("step-"))), {})
     for step, name in record.missing(measures):
         path = folder / f"step-{int(step):06d}.npz"
         if not path.exists():
@@ -135,11 +136,10 @@ def _tell(folder, record, step, doing=None):
 
 
 def forget(out, runs):
-    """Delete finished and half-finished runs, to train them again."""
+    """Delete finished and half-finished runs, to train them again; not their locks,
+    which others may be waiting for."""
     for run in runs:
-        folder = folder_of(out, run)
-        with lock(folder, patience=10):
-            for path in folder.iterdir():
+        with lock(folder_of(out, run), patience=10):
+            for path in folder_of(out, run).iterdir():
                 if path.name != "lock":
                     path.unlink()
-        shutil.rmtree(folder, ignore_errors=True)       # with the lock, now released

@@ -1,7 +1,8 @@
 """The experiments, one a file: its runs, what is asked of them, its picture."""
-from npgm.experiments.studies import (adam_as_printed, discussion, fig1, fig2, fig3,
-                                      optimizer_comparison, reduction, table2)
+import importlib
 
-EXPERIMENTS = {study.EXPERIMENT.name: study.EXPERIMENT for study in (
-    table2, fig1, fig2, fig3, reduction, optimizer_comparison, discussion,
-    adam_as_printed)}
+STUDIES = ("table2", "fig1", "fig2", "fig3", "reduction", "optimizer_comparison",
+           "discussion", "adam_as_printed")
+
+EXPERIMENTS = {experiment.name: experiment for experiment in (
+    importlib.import_module(f"{__name__}.{study}").EXPERIMENT for study in STUDIES)}
