@@ -39,12 +39,17 @@ def make_data(folder):
     return folder
 
 
+def heed():
+    """Ctrl-C is heeded, even if this script runs in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(data, out):
     return subprocess.Popen(
         [sys.executable, "-m", "npgm.experiments", "table2", "--steps", str(STEPS),
          "--jobs", "2", "--data", str(data), "--out", str(out)], cwd=ROOT,
         start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True)
+        text=True, preexec_fn=heed)
 
 
 def family(pid):
@@ -85,7 +90,8 @@ def kill(data, out, random):
     told = f"{moment:.2f} s: {sent.name} to the {whom}, status {process.returncode}"
     if left:
         told += f", LEFT RUNNING {len(left)}"
-    if "Traceback" in stderr:
+    # Of a command killed outright, what its workers say is Python's.
+    if "Traceback" in stderr and (whom, sent) != ("command", signal.SIGKILL):
         told += ", TRACEBACK " + stderr[-300:].replace("\n", " | ")
     return told
 
