@@ -105,11 +105,19 @@ def _text(thing):
     try:
         text = inspect.getsource(thing)
     except (OSError, TypeError):        # typed at a prompt
-        code = getattr(thing, "__code__", None)
-        text = repr(code and (code.co_code, code.co_names, code.co_varnames))
+        parts = vars(thing).values() if inspect.isclass(thing) else [thing]
+        text = repr([_compiled(part.__code__) for part in parts
+                     if inspect.isfunction(part)])
     return [_digest(text.encode()),
             *(_text(cell) if inspect.isfunction(cell) else repr(cell)
               for cell in cells)]
+
+
+def _compiled(code):
+    """What a code object does, but for where it stands."""
+    return (code.co_code, code.co_names, [
+        _compiled(constant) if inspect.iscode(constant) else constant
+        for constant in code.co_consts])
 
 
 def _plain(thing):

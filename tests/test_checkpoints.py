@@ -1,5 +1,6 @@
 """Checkpoints: interrupted, killed, damaged, of another run."""
 import errno
+import linecache
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from test_training import SIZES, STEPS, assert_one_line, assert_same_bits, run
 
+from npgm import sources, vanishing
 from npgm.defences import AdversarialTraining
 from npgm.errors import DataError, Interrupted, StorageError
 from npgm.losses import cross_entropy, log_odds
@@ -192,3 +194,88 @@ def test_a_refused_checkpoint_changes_nothing(tiny_data, tmp_path):
     with pytest.raises(DataError):
         train(net, Adam(), tiny_data, steps=STEPS, batch_size=10, checkpoint=path)
     np.testing.assert_array_equal(net.theta, before)
+
+
+# What a user may change and keep its name
+
+
+def versions_of(text, *changes):
+    """The Own of modules whose text differs in one place."""
+    for number, change in enumerate(("", *changes)):
+        name = f"own_{number}"
+        path = Path(name).with_suffix(".py")
+        path.write_text(text.replace(*change) if change else text)
+        place = {"__name__": "own"}
+        exec(compile(path.read_text(), str(path.resolve()), "exec"), place)
+        linecache.checkcache(str(path.resolve()))
+        yield place
+
+
+OWN = """
+from dataclasses import dataclass
+import numpy as np
+from npgm.optimizers import Optimizer, quantities
+
+def loss(z, y):
+    return z[:, 0] ** 2, 2 * z * (np.arange(z.shape[1]) == 0)
+
+@quantities("theta", "m")
+def rule(theta, g, m, alpha):
+    m = np.maximum(m, g)
+    return theta - alpha * m, m
+
+@dataclass(frozen=True)
+class Own(Optimizer):
+    initial = {"m": 0.0}
+    rule = staticmethod(rule)
+
+    def coefficients(self, t):
+        return {"alpha": 0.01}
+"""
+
+
+@pytest.mark.parametrize("change", [
+    ("np.maximum", "np.minimum"), ("0.01", "0.02"), ("alpha * m,", "alpha * m * m,")])
+def test_a_users_optimizer_that_was_changed_is_another(change, tiny_data, tmp_path,
+                                                       monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    old, new = (place["Own"]() for place in versions_of(OWN, change))
+    checkpoint_at(tmp_path / "run.npz", tiny_data, 5, optimizer=old)
+    with pytest.raises(DataError, match="another optimizer"):
+        run(tiny_data, new, checkpoint=tmp_path / "run.npz")
+    run(tiny_data, old, checkpoint=tmp_path / "run.npz")
+
+
+def test_a_users_loss_that_was_changed_is_another(tiny_data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    old, new = (place["loss"] for place in versions_of(OWN, ("2 * z", "3 * z")))
+    checkpoint_at(tmp_path / "run.npz", tiny_data, 5, loss=old)
+    with pytest.raises(DataError, match="another loss"):
+        run(tiny_data, checkpoint=tmp_path / "run.npz", loss=new)
+
+
+def test_wrapped_losses_are_told_apart(tiny_data, tmp_path):
+    ten, thousand = (vanishing.mean_over("cross_entropy", n) for n in (10, 1000))
+    checkpoint_at(tmp_path / "run.npz", tiny_data, 5, loss=ten)
+    with pytest.raises(DataError, match="another loss"):
+        run(tiny_data, checkpoint=tmp_path / "run.npz", loss=thousand)
+
+
+def test_an_edited_npgm_goes_on_and_says_so(tiny_data, tmp_path, monkeypatch):
+    checkpoint_at(tmp_path / "run.npz", tiny_data, 5)
+    monkeypatch.setattr(sources, "digest", lambda *names: "edited")
+    with pytest.warns(UserWarning, match="npgm was edited since"):
+        run(tiny_data, checkpoint=tmp_path / "run.npz")
+
+
+def test_a_network_trained_on_is_not_the_one_it_began_with(tiny_data, tmp_path):
+    path, net = tmp_path / "run.npz", MLP.initialize(SIZES, seed=1)
+    with pytest.raises(Interrupted):
+        train(net, Adam(), tiny_data, STEPS, 10, checkpoint=path, watch=stop_at(5))
+    with pytest.raises(DataError, match="give the network as it was before the run"):
+        train(net, Adam(), tiny_data, STEPS, 10, checkpoint=path)
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_work(tiny_data, tmp_path):
+    with pytest.raises(StorageError, match="nowhere is no folder"):
+        run(tiny_data, checkpoint=tmp_path / "nowhere" / "run.npz")

@@ -214,3 +214,25 @@ def test_a_kernel_follows_the_file_it_inlines(python, package):
     assert python("-c", PRODUCT, package=package.parent) == ["3.0 3.0"]
     edit(package / "compiled/simd.py", "self.builder.fadd(", "self.builder.fsub(")
     assert python("-c", PRODUCT, package=package.parent) == ["-3.0 -3.0"]
+
+
+def test_only_what_the_cache_is_keyed_by_is_the_packages_own():
+    """A study's rule stands in the package, and may be edited like any user's."""
+    place = {}
+    study = Path(sources.PACKAGE) / "experiments" / "studies" / "mine.py"
+    exec(compile("def rule(theta, g): return theta - g,", str(study), "exec"), place)
+    assert not sources.owns(place["rule"])
+    from npgm.optimizers.adam import adam_printed
+    assert sources.owns(adam_printed)
+
+
+@pytest.mark.parametrize("name, value, other", [
+    ("NUMBA_OPT", "0", True), ("NUMBA_BOUNDSCHECK", "1", True),
+    ("NUMBA_CPU_NAME", "generic", True), ("NUMBA_NUM_THREADS", "1", False)])
+def test_numbas_settings_are_part_of_the_key(name, value, other, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for setting in [found for found in os.environ if found.startswith("NUMBA_")]:
+        monkeypatch.delenv(setting)
+    before = cache.folder()
+    monkeypatch.setenv(name, value)
+    assert (cache.folder() != before) == other

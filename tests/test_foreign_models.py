@@ -87,11 +87,16 @@ def test_not_a_number_at_x_adv_is_not_fooled():
     assert not (result.status[~outside] == "not_finite").any()
 
 
-@pytest.mark.parametrize("offset", [1e7, 1e8])
-def test_a_common_offset_of_the_logits_is_judged_as_the_model_does(offset):
+@pytest.mark.parametrize("where", ["bias", "weights"])
+@pytest.mark.parametrize("offset", [1e5, 1e7, 1e8])
+def test_a_common_offset_of_the_logits_is_judged_as_the_model_does(offset, where):
     """Of all logits, in which float32 has few digits left."""
     net = network("float32")
-    net.layers[-1][1][:] += offset
+    if where == "bias":
+        net.layers[-1][1][:] += offset
+    else:
+        net.layers[0][1][0] = 1         # a unit that is always on
+        net.layers[-1][0][0] += offset
     x, y = examples(500, "float32")
     wrong = net.logits(x).argmax(axis=1) != y
     assert FGSM(0)(net, x, y).success.tolist() == wrong.tolist()

@@ -140,3 +140,81 @@ def test_it_has_a_name_and_a_configuration(attack):
     configuration = json.loads(json.dumps(attacks.configuration(attack)))
     assert configuration["name"] == f"{__name__}:{type(attack).__name__}"
     assert attacks.make(**configuration) == attack
+
+
+# What an attack may get wrong
+
+
+def moves(move):
+    """A FastGradient whose step is another."""
+    return type("Own", (FastGradient,), {"move": staticmethod(move)})(0.2)
+
+
+def runs(run):
+    return type("Own", (MomentumFGSM,), {"run": staticmethod(run)})(0.2)
+
+
+def test_a_step_in_another_dtype_is_made_in_that_of_x():
+    (x, y), net = examples(20, "float32"), network("float32")
+    wide = moves(lambda x, d, epsilon: x + np.float64(epsilon) * 3 * d)
+    result = wide(net, x, y)
+    assert result.x_adv.dtype == np.float32
+    assert np.abs(result.x_adv - x).max() <= np.float32(0.2)
+    assert wide.sweep(net, x, y, (0.1, 0.2)).success[1].tolist() == (
+        result.success.tolist())
+
+
+def in_place(x, d, epsilon):
+    x += epsilon * d
+    return x
+
+
+def test_a_step_in_place_cannot_hit_the_examples():
+    x, y = examples(20)
+    before = x.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        moves(in_place)(network(), x, y)
+    np.testing.assert_array_equal(x, before)
+
+
+def test_what_is_not_a_number_is_told_of_the_attack_and_not_of_the_data():
+    x, y = examples(20)
+    result = moves(lambda x, d, epsilon: x * np.nan)(network(), x, y)
+    assert set(result.status) == {"not_finite"} and np.isfinite(result.x_adv).all()
+
+
+@pytest.mark.parametrize("made", [
+    None, np.zeros((20, 6)), Attempt(None, None, None),
+    Attempt(np.zeros((20, 5)), np.ones(20), np.ones(20)),
+    Attempt(np.zeros((20, 6)), np.ones(3), np.ones(20))], ids=range(5))
+def test_what_is_no_attempt_is_refused(made):
+    with pytest.raises(InputError, match="must make an Attempt of x_adv"):
+        runs(lambda model, x, y, rows: made)(network(), *examples(20))
+
+
+def test_what_look_must_return_is_told():
+    own = type("Own", (FastGradient,), {"look": lambda self, *piece: piece[1]})(0.2)
+    for call in (own, lambda *examples: own.sweep(*examples, (0.1, 0.2))):
+        with pytest.raises(InputError, match="look must return z, d, finite and valid"):
+            call(network(), *examples(20))
+
+
+@pytest.mark.parametrize("bent", [
+    lambda x, d, epsilon: x + epsilon ** 2 * np.sign(d),
+    lambda x, d, epsilon: np.clip(x + epsilon * np.sign(d), 0.3, 0.8),
+    lambda x, d, epsilon: x + np.where(epsilon > 0.2, -epsilon, epsilon) * np.sign(d)])
+def test_a_sweep_of_a_bent_way_is_the_attack_at_each_epsilon(bent):
+    """Even where the first example does not move at all."""
+    (x, y), net = examples(60), network()
+    own, epsilons = moves(bent), (0.1, 0.2, 0.3)
+    look = type(own).look
+
+    def blind(self, model, x, y, rows):
+        z, d, finite, valid = look(self, model, x, y, rows)
+        d[0] = 0
+        return z, d, finite, valid
+    type(own).look = blind
+    swept = own.sweep(net, x, y, epsilons).success
+    for epsilon, success in zip(epsilons, swept):
+        alone = type(own)(epsilon)(net, x, y)
+        assert success.tolist() == alone.success.tolist()

@@ -206,3 +206,38 @@ def test_a_run_without_a_checkpoint_may_be_interrupted(tiny_data):
     with pytest.raises(Interrupted):
         train(MLP.initialize(SIZES), SGD(), tiny_data, steps=5, batch_size=10,
               evaluate_at=(), watch=stop_at(2))
+
+
+# What does not fit
+
+
+@pytest.mark.parametrize("loss", [
+    lambda z, y: z, lambda z, y: None, lambda z, y: (0.5, z),
+    lambda z, y: (z[:, 0], z[0]), lambda z, y: (z[:, :1], z)], ids=range(5))
+def test_a_loss_that_gives_something_else_is_refused(loss, tiny_data):
+    with pytest.raises(InputError, match="must return two arrays, loss"):
+        run(tiny_data, loss=loss)
+
+
+@pytest.mark.parametrize("change", [
+    lambda x, y: (x[:, :9], y), lambda x, y: (x.astype(float), y),
+    lambda x, y: (x, y + 3), lambda x, y: (x, y[:-1]), lambda x, y: (x, y - 1)])
+def test_a_batch_that_does_not_fit_is_refused(change, tiny_data):
+    trainer = Trainer(MLP.initialize(SIZES), SGD())
+    with pytest.raises(InputError):
+        trainer.update(*change(tiny_data.x_train[:10], tiny_data.y_train[:10]))
+
+
+@pytest.mark.parametrize("arguments", [
+    (None, SGD()), (MLP, SGD()), (MLP.initialize(SIZES), "sgd"),
+    (MLP.initialize(SIZES), SGD(), "cross_entropy", "adversarial_training")], ids=str)
+def test_what_cannot_be_trained_is_refused(arguments):
+    with pytest.raises(InputError, match="give"):
+        Trainer(*arguments)
+
+
+@pytest.mark.parametrize("options", [
+    {"evaluate_at": 5}, {"evaluate": "x"}, {"watch": 5}], ids=str)
+def test_what_cannot_be_called_or_counted_is_refused(options, tiny_data):
+    with pytest.raises(InputError, match="give"):
+        run(tiny_data, **options)

@@ -194,3 +194,33 @@ def test_with_the_jit_disabled_numpy_trains_nearly_the_same(tiny_data, tmp_path)
     with np.load(tmp_path / "trained.npz") as trained:
         assert_near(trained["theta"], net.theta, 1e-4)
         assert_near(trained["losses"], history.losses, 1e-4)
+
+
+def test_where_a_line_stands_is_part_of_what_it_does(edit):
+    """The last line of backward, moved out of its loop."""
+    edit("network.backward", "        dz = np.where(h > 0, dh, 0)",
+         "    dz = np.where(h > 0, dh, 0)")
+    assert fingerprint("network.backward") != twins.WRITTEN_AFTER["network.backward"]
+
+
+def test_weight_decay_in_the_reference_is_trained_with(net, batch, monkeypatch):
+    whole = MLP.loss_gradients
+
+    def decayed(self, x, y, loss="cross_entropy"):
+        found = whole(self, x, y, loss)
+        return network.Gradients(found.loss, found.dtheta + 0.1 * self.theta, found.dx)
+    monkeypatch.setattr(MLP, "loss_gradients", decayed)
+    with pytest.warns(UserWarning, match="MLP.loss_gradients was edited"):
+        trainer = Trainer(net, SGD())
+    trainer.update(*batch)
+    before = MLP.initialize(SIZES, seed=1)
+    np.testing.assert_array_equal(trainer.dtheta, decayed(before, *batch).dtheta)
+
+
+def test_an_edited_relu_is_that_of_sweeps_too(net, tiny_data, monkeypatch):
+    monkeypatch.setattr(network, "relu", lambda z: np.maximum(z, 0.1 * z))
+    x, y = tiny_data.x_test, tiny_data.y_test
+    with pytest.warns(UserWarning, match="network.relu was edited"):
+        swept = FGSM().sweep(net, x, y, (0.1, 0.3)).success
+        for epsilon, success in zip((0.1, 0.3), swept):
+            assert FGSM(epsilon)(net, x, y).success.tolist() == success.tolist()

@@ -268,6 +268,18 @@ def test_two_processes_do_not_share_a_run(tmp_path, refused):
         pass
 
 
+def test_what_a_lost_record_knew_is_measured_again(make_run, data_folder, tmp_path):
+    """As the message of a damaged one advises: move it away, run again."""
+    run = make_run(steps=320)
+    worker.work(tmp_path, run, BOTH, data_folder)
+    path = folder_of(tmp_path, run) / "record.json"
+    before = record_of(tmp_path, run)["evaluations"]
+    path.unlink()
+    worker.work(tmp_path, run, BOTH, data_folder)
+    assert record_of(tmp_path, run)["evaluations"] == before
+    assert list(before) == ["100", "300", "320"]
+
+
 def test_forget_deletes_these_runs_only(make_run, data_folder, tmp_path):
     gone, kept = make_run(), make_run(seed=1)
     for run in (gone, kept):
