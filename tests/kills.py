@@ -90,8 +90,9 @@ def kill(data, out, random):
     told = f"{moment:.2f} s: {sent.name} to the {whom}, status {process.returncode}"
     if left:
         told += f", LEFT RUNNING {len(left)}"
-    # Of a command killed outright, what its workers say is Python's.
-    if "Traceback" in stderr and (whom, sent) != ("command", signal.SIGKILL):
+    # Of a command killed outright, or before it was read, what is said is Python's.
+    if "Traceback" in stderr and "npgm" in stderr and (whom, sent) != (
+            "command", signal.SIGKILL):
         told += ", TRACEBACK " + stderr[-300:].replace("\n", " | ")
     return told
 

@@ -4,10 +4,8 @@ from pathlib import Path
 import pytest
 from kills import main
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(
-    not Path("/proc/self/stat").exists(), reason="needs /proc")]
 
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_random_it_ends_with_the_same_bits(seed):
-    assert main(3, seed) == 0
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_killed_at_random_it_ends_with_the_same_bits():
+    assert main(4, seed=1) == 0

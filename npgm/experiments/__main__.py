@@ -3,21 +3,25 @@
 Exit status: 0 done; 1 it could not be done; 2 the command was wrong; 130
 interrupted.
 """
-import argparse
-import os
 import sys
-import time
-from pathlib import Path
 
-from npgm import plots, sources, storage, streams
-from npgm.data import load_dataset
-from npgm.errors import DataError, Interrupted, NpgmError, StorageError
-from npgm.experiments import protocol
-from npgm.experiments.output import report, results, tables, verdicts
-from npgm.experiments.store import provenance, scheduler, worker
-from npgm.experiments.store.record import records_of
-from npgm.experiments.studies import EXPERIMENTS
-from npgm.streams import say
+try:
+    import argparse
+    import os
+    import time
+    from pathlib import Path
+
+    from npgm import plots, sources, storage, streams
+    from npgm.data import load_dataset
+    from npgm.errors import DataError, Interrupted, NpgmError, StorageError
+    from npgm.experiments import protocol
+    from npgm.experiments.output import report, results, tables, verdicts
+    from npgm.experiments.store import provenance, scheduler, worker
+    from npgm.experiments.store.record import records_of
+    from npgm.experiments.studies import EXPERIMENTS
+    from npgm.streams import say
+except KeyboardInterrupt:       # Ctrl-C while Python still reads: nothing was begun
+    sys.exit(130)
 
 DEFAULT_OUT = Path("results")
 
