@@ -9,11 +9,11 @@ import commands
 import hypothesis
 import numpy as np
 import pytest
+from made_up import COMMITTED
 
 from npgm.data import FILES, Dataset, load_dataset
 from npgm.experiments.output import results
 from npgm.experiments.store.run import Run
-from npgm.experiments.studies import EXPERIMENTS
 from npgm.network import MLP
 from npgm.optimizers import SGD
 
@@ -138,7 +138,7 @@ def committed(tmp_path):
     """A copy of the committed results, to be spoilt, without the claims."""
     folder = tmp_path / "committed"
     folder.mkdir()
-    for name in EXPERIMENTS:
+    for name in COMMITTED:
         shutil.copy(results.COMMITTED / f"{name}.json", folder)
     return folder
 

@@ -1,7 +1,12 @@
 """Records and results made up: no training, and numbers that are known."""
 from npgm.experiments.output import results
 from npgm.experiments.store.record import Record
+from npgm.experiments.studies import EXPERIMENTS
 from npgm.training import log_spaced
+
+# The experiments whose results are committed: a new one may have none yet.
+COMMITTED = {name: experiment for name, experiment in EXPERIMENTS.items()
+             if (results.COMMITTED / f"{name}.json").exists()}
 
 EPSILONS = ("0.05", "0.1", "0.15", "0.2", "0.25", "0.3")
 WAYS = ("plain", "flushed", "mean", "mean_flushed")

@@ -2,6 +2,7 @@
 import re
 
 import pytest
+from made_up import COMMITTED
 from on_disk import change, contents
 
 from npgm import storage
@@ -22,7 +23,7 @@ def page_of(folder, experiments=PAGE):
 @pytest.fixture
 def some(committed):
     """A folder with some of the committed results, as a page finds them."""
-    for name in EXPERIMENTS:
+    for name in COMMITTED:
         if name not in PAGE:
             (committed / f"{name}.json").unlink()
         else:
@@ -122,7 +123,7 @@ def test_the_default_folder_alone_falls_back_on_the_committed(some, tmp_path,
 
 @pytest.mark.slow
 def test_a_page_of_all_committed_results(committed):
-    page = page_of(committed, EXPERIMENTS)
-    assert page.count("data:image/png;base64,") == len(EXPERIMENTS)
-    assert page.count("<section") == len(EXPERIMENTS) + 1
+    page = page_of(committed, COMMITTED)
+    assert page.count("data:image/png;base64,") == len(COMMITTED)
+    assert page.count("<section") == len(COMMITTED) + 1
     assert "not measured" not in page

@@ -2,7 +2,7 @@
 from dataclasses import replace
 
 import pytest
-from made_up import result
+from made_up import COMMITTED, result
 from on_disk import change, contents
 
 from npgm import plots, storage
@@ -98,7 +98,7 @@ def test_results_are_found_in_one_folder(committed, tmp_path, monkeypatch, refus
 
 
 def test_the_committed_results_are_of_the_papers_protocol(committed):
-    for name, experiment in EXPERIMENTS.items():
+    for name, experiment in COMMITTED.items():
         path = committed / f"{name}.json"
         assert results.load(experiment, path) == storage.read_json(path)
 

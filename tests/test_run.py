@@ -116,7 +116,7 @@ def test_without_a_learning_rate_none_is_named():
 def test_no_two_runs_of_all_are_called_the_same():
     runs = {one.hash: one for experiment in EXPERIMENTS.values()
             for one in experiment.wanted(100_000, 3, "abc")}
-    assert len({str(one) for one in runs.values()}) == len(runs) == 78
+    assert len({str(one) for one in runs.values()}) == len(runs) >= 78
 
 
 @pytest.mark.parametrize("settings", [{}, {"defence": DEFENCE}], ids=str)
