@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 
 PLAIN = {"±": "+-", "–": "-", "’": "'", "…": "..."}
 
@@ -19,7 +20,7 @@ def _plainly(error):
 def prepare():
     """Make the standard streams safe: one that is missing or full, or the reader of
     which has left, swallows what it is given; one that knows few characters gets plain
-    ones."""
+    ones. Warnings are told as notes."""
     codecs.register_error("npgm", _plainly)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -28,6 +29,12 @@ def prepare():
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="npgm")
             setattr(sys, name, _Safe(stream))
+    warnings.showwarning = _note
+
+
+def _note(message, category, filename, lineno, file=None, line=None):
+    """A warning in one line: where it arose is of no use to who gave a command."""
+    print(f"note: {message}", file=file or sys.stderr, flush=True)
 
 
 class _Safe:

@@ -7,6 +7,7 @@ import sys
 
 try:
     import argparse
+    import difflib
     import os
     import time
     from pathlib import Path
@@ -24,6 +25,7 @@ except KeyboardInterrupt:       # Ctrl-C while Python still reads: nothing was b
     sys.exit(130)
 
 DEFAULT_OUT = Path("results")
+NAMES = (*EXPERIMENTS, verdicts.NAME, report.NAME, "all")
 
 
 def main(arguments=None):
@@ -67,6 +69,16 @@ def positive(text):
     raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of at least 1")
 
 
+def named(text):
+    """The name of an experiment, or of what else there is."""
+    if text in NAMES:
+        return text
+    near = difflib.get_close_matches(text, NAMES, 1)
+    raise argparse.ArgumentTypeError(
+        f"{text!r}: " + (f"is it {near[0]}? " if near else "")
+        + "choose one of " + ", ".join(NAMES))
+
+
 def folder(text):
     if not text:
         raise argparse.ArgumentTypeError("give the name of a folder")
@@ -77,9 +89,8 @@ def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m npgm.experiments", allow_abbrev=False,
         description="Reproduce 'Gradient Masking Is a Type of Overfitting' (2018).")
-    names = [*EXPERIMENTS, verdicts.NAME, report.NAME, "all"]
-    parser.add_argument("name", choices=names, metavar="NAME",
-                        help="one of: " + ", ".join(names) + ". claims and "
+    parser.add_argument("name", type=named, metavar="NAME",
+                        help="one of: " + ", ".join(NAMES) + ". claims and "
                         "report (report.html, a page) read stored results and train "
                         "nothing; all does everything")
     parser.add_argument("--steps", type=positive, metavar="N",

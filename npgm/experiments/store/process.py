@@ -10,6 +10,7 @@ import warnings
 
 import filelock
 
+from npgm import streams
 from npgm.errors import DataError, Interrupted, StorageError
 
 GRACE = 3       # seconds from being asked to stop to the end, whatever is being done
@@ -26,6 +27,7 @@ def stop_if_asked():
 def prepare_worker():
     """In a worker: Ctrl-C is the parent's to handle; SIGTERM means save and stop, and
     so does the end of the parent, who may have been killed."""
+    streams.prepare()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda signum, frame: _stop())
     if multiprocessing.parent_process():

@@ -38,8 +38,11 @@ def work(out, run, measures, data_folder):
         record = Record.read(folder / "record.json", run.configuration)
         if record.status != "training" and not record.missing(measures):
             return
+        with warnings.catch_warnings():     # the command has told of them
+            warnings.simplefilter("ignore")
+            data = load_dataset(data_folder)
         # Nothing here looks at the validation images: 30 MB a worker.
-        data = replace(load_dataset(data_folder), x_validation=None)
+        data = replace(data, x_validation=None)
         if data.checksum != run.data_checksum:
             raise DataError(f"{data_folder or 'the shipped MNIST'} has changed since "
                             "this run was asked for: give the same command again")
