@@ -73,15 +73,21 @@ def sizes(value):
     return value
 
 
-def finite(x, name="x"):
-    """x itself, if all of it is finite; the first bad row is named."""
+def finite_rows(x):
+    """(N,): whether all of a row of x (N, ...) is finite."""
     with np.errstate(over="ignore", invalid="ignore"):
         total = np.sum(x)
-    if not np.isfinite(total):      # one pass; look closer only on trouble
-        bad = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
-        if bad.any():
-            raise InputError(f"{name}[{bad.argmax()}] has NaN or infinite values: "
-                             "remove or mend that example")
+    if np.isfinite(total):          # one pass; look closer only on trouble
+        return np.ones(len(x), bool)
+    return np.isfinite(x).reshape(len(x), -1).all(axis=1)
+
+
+def finite(x, name="x"):
+    """x itself, if all of it is finite; the first bad row is named."""
+    bad = ~finite_rows(x)
+    if bad.any():
+        raise InputError(f"{name}[{bad.argmax()}] has NaN or infinite values: remove "
+                         "or mend that example")
     return x
 
 

@@ -73,8 +73,9 @@ def input_gradient(model, x, y, loss):
     z, vjp = linearize(model, x)
     value, dz = losses.evaluate(loss, z, y)
     dx = vjp(dz)
-    finite = np.isfinite(dx).all(axis=1) & np.isfinite(z).all(axis=1)
-    dx[~finite] = 0
+    finite = checks.finite_rows(dx) & checks.finite_rows(z)
+    if not finite.all():
+        dx[~finite] = 0
     return InputGradient(z, dz, dx, finite, value)
 
 
@@ -128,7 +129,7 @@ class Attack:
         if not fits:
             raise InputError(f"{type(self).__name__} must make an Attempt of x_adv "
                              f"{x.shape}, finite and valid {x.shape[:1]}")
-        lost = ~np.isfinite(x_adv).all(axis=1)
+        lost = ~checks.finite_rows(x_adv)
         if lost.any():
             x_adv = np.where(lost[:, None], x, x_adv)
         if hasattr(self, "epsilon"):
@@ -142,14 +143,21 @@ class Attack:
                               getattr(self, "epsilon", np.inf))
         x = x.view()
         x.flags.writeable = False       # an attack that writes in place would hit x
-        with np.errstate(all="ignore"):     # what is not finite is told by the status
-            parts = [attack(model, x[s:s + self.piece], y[s:s + self.piece],
-                            range(s, min(s + self.piece, len(x))))
-                     for s in range(0, len(x), self.piece)]
-        return type(parts[0])(**{
-            name: np.concatenate([getattr(part, name) for part in parts],
-                                 axis=0 if name == "x_adv" else -1)
-            for name in vars(parts[0])})
+        whole = {}
+        for start in range(0, len(x), self.piece):
+            rows = range(start, min(start + self.piece, len(x)))
+            piece = slice(rows.start, rows.stop)
+            with np.errstate(all="ignore"):     # the status tells what is not finite
+                part = attack(model, x[piece], y[piece], rows)
+            for name, array in vars(part).items():
+                axis = 0 if name == "x_adv" else -1
+                if not start:       # room for all: parts that are kept are cold memory
+                    shape = [*array.shape]
+                    shape[axis] = len(x)
+                    whole[name] = np.empty(shape, array.dtype)
+                at = piece if axis == 0 else (..., piece)
+                whole[name][at] = array
+        return type(part)(**whole)
 
 
 def checked(model, x, y, clip=None, epsilon=np.inf):
