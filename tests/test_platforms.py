@@ -12,7 +12,7 @@ WITHOUT = """
 import os, signal, sys
 for name in ("fcntl", "grp", "pwd", "resource", "termios"):
     sys.modules[name] = None
-for module, names in ((signal, ("pthread_sigmask", "SIGKILL")),
+for module, names in ((signal, ("pthread_sigmask",)),
                       (os, ("sched_getaffinity", "sched_setaffinity", "getuid"))):
     for name in names:
         if hasattr(module, name):

@@ -46,7 +46,7 @@ def complete(out, needs, data_folder=None, jobs=1, executor=None):
             executor = futures.ProcessPoolExecutor(
                 max(1, min(jobs, len(needs))), multiprocessing.get_context("spawn"),
                 prepare_worker)
-            stack.callback(_end, executor, others)
+            stack.push(lambda error, *details: _end(executor, others, error))
         stack.enter_context(termination_as_interrupt())
         bar = stack.enter_context(_Bar(out, [run for run, _ in needs]))
         tasks = {executor.submit(worker.work, out, run, measures, data_folder): run
@@ -91,10 +91,11 @@ def _wait(tasks, bar):
     return failed
 
 
-def _end(executor, others):
-    """Every process of the executor gone: asked first, then made to."""
+def _end(executor, others, error):
+    """Every process of the executor gone; if that is for an error, soon: they were
+    asked, now they are made to."""
     children = set(multiprocessing.active_children()) - others
-    executor.shutdown(wait=not children, cancel_futures=True)
+    executor.shutdown(wait=not (error and children), cancel_futures=True)
     deadline = time.monotonic() + GRACE + 1
     for process in children:
         process.join(max(0, deadline - time.monotonic()))
