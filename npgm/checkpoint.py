@@ -1,8 +1,9 @@
 """Where a training was left: a file from which it goes on to the same bits."""
-import dataclasses
+import functools
 import hashlib
 import inspect
 import json
+import os
 import time
 import warnings
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from npgm import losses, optimizers, sources, storage
-from npgm.errors import DataError, StorageError
+from npgm.errors import DataError, InputError, StorageError
 
 SECONDS = 30        # between two of them, at most
 
@@ -21,6 +22,8 @@ class Checkpoint:
 
     def __init__(self, path, trainer, history, data, batch_size, seed):
         """path: None for no file. trainer, history: as they are before the run."""
+        if not isinstance(path, (str, os.PathLike, type(None))):
+            raise InputError(f"checkpoint is {path!r}: give the name of a file")
         self.path = Path(path) if path else None
         if path and not self.path.parent.is_dir():
             raise StorageError(f"cannot write {path}: {self.path.parent} is no folder")
@@ -97,20 +100,43 @@ def identity(trainer, data, batch_size, seed, steps):
 
 
 def _text(thing):
-    """A digest of the source of a user's class or function, and of what a function has
-    closed over: it may be changed and keep its name. None for the package's own."""
+    """What a class, function or value is, as JSON has it. Of a user's own the source
+    counts, what a function has closed over, its defaults, a class's bases: it may be
+    changed and keep its name. The package's own are called by it."""
+    if not (inspect.isfunction(thing) or inspect.isclass(thing)):
+        return _value(thing)
     cells = [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
+    name = f"{thing.__module__}:{thing.__qualname__}"
     if thing.__module__.partition(".")[0] in ("npgm", "builtins") and not cells:
-        return None
+        return name
     try:
         text = inspect.getsource(thing)
     except (OSError, TypeError):        # typed at a prompt
         parts = vars(thing).values() if inspect.isclass(thing) else [thing]
         text = repr([_compiled(part.__code__) for part in parts
                      if inspect.isfunction(part)])
-    return [_digest(text.encode()),
-            *(_text(cell) if inspect.isfunction(cell) else repr(cell)
-              for cell in cells)]
+    others = [*cells, *(getattr(thing, "__defaults__", None) or ()),
+              *getattr(thing, "__bases__", ())]
+    return [name, _digest(text.encode()), *map(_text, others)]
+
+
+def _value(thing):
+    """A value as JSON has it: an object by its class and what it holds."""
+    if thing is None or isinstance(thing, (bool, int, float, str)):
+        return thing
+    if isinstance(thing, np.generic):
+        return thing.item()
+    if isinstance(thing, np.ndarray):
+        return [str(thing.dtype), list(thing.shape), _digest(thing)]
+    if isinstance(thing, (list, tuple)):
+        return [_text(part) for part in thing]
+    if isinstance(thing, dict):
+        return {str(key): _text(value) for key, value in thing.items()}
+    if isinstance(thing, functools.partial):
+        return _text([thing.func, thing.args, thing.keywords])
+    if inspect.ismethod(thing):
+        return _text([thing.__func__, thing.__self__])
+    return [_text(type(thing)), _text(dict(getattr(thing, "__dict__", {})))]
 
 
 def _compiled(code):
@@ -121,11 +147,8 @@ def _compiled(code):
 
 
 def _plain(thing):
-    """The values of a dataclass, or of any object, as JSON has them."""
-    values = (dataclasses.asdict(thing) if dataclasses.is_dataclass(thing)
-              else getattr(thing, "__dict__", {}))
-    return json.loads(json.dumps(values, default=lambda value: (
-        value.item() if isinstance(value, np.generic) else type(value).__name__)))
+    """The values that an object holds, as JSON has them."""
+    return json.loads(json.dumps(_text(dict(getattr(thing, "__dict__", {})))))
 
 
 def _digest(*arrays):

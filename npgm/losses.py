@@ -98,7 +98,7 @@ def evaluate(loss, z, y):
     if function in LOSSES.values():
         return function(z, y)
     try:
-        value, dz = (np.asarray(part, z.dtype) for part in function(z, y))
+        value, dz = (np.asarray(part, z.dtype) for part in function(z.copy(), y))
         fits = value.shape == z.shape[:1] and dz.shape == z.shape
     except (TypeError, ValueError):
         fits = False

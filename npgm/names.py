@@ -27,6 +27,8 @@ def find(kind, name, known):
 def make(kind, name, known, hyperparameters):
     """What `name` stands for, a dataclass, with these hyperparameters. InputError."""
     cls = find(kind, name, known)
+    if not dataclasses.is_dataclass(cls):
+        raise InputError(f"{kind} {name!r} is no dataclass of hyperparameters")
     fields = [field.name for field in dataclasses.fields(cls)]
     for given in hyperparameters:
         if given not in fields:

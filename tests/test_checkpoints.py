@@ -1,5 +1,6 @@
 """Checkpoints: interrupted, killed, damaged, of another run."""
 import errno
+import functools
 import linecache
 import os
 import signal
@@ -279,3 +280,26 @@ def test_a_network_trained_on_is_not_the_one_it_began_with(tiny_data, tmp_path):
 def test_a_folder_that_is_not_there_is_told_before_the_work(tiny_data, tmp_path):
     with pytest.raises(StorageError, match="nowhere is no folder"):
         run(tiny_data, checkpoint=tmp_path / "nowhere" / "run.npz")
+
+
+class Scaled:
+    """A loss that is an object."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, z, y):
+        loss, dz = cross_entropy(z, y)
+        return loss, dz * z.dtype.type(self.factor)
+
+
+@pytest.mark.parametrize("old, new", [
+    (vanishing.flushed(cross_entropy), vanishing.flushed(log_odds)),
+    (Scaled(1), Scaled(2)), (Scaled(1).__call__, Scaled(2).__call__),
+    (functools.partial(lambda z, y, k: (k * z[:, 0], k * z), k=1),
+     functools.partial(lambda z, y, k: (k * z[:, 0], k * z), k=2))], ids=range(4))
+def test_losses_of_all_kinds_are_told_apart(old, new, tiny_data, tmp_path):
+    checkpoint_at(tmp_path / "run.npz", tiny_data, 5, loss=old)
+    with pytest.raises(DataError, match="another loss"):
+        run(tiny_data, checkpoint=tmp_path / "run.npz", loss=new)
+    run(tiny_data, checkpoint=tmp_path / "run.npz", loss=old)

@@ -196,3 +196,30 @@ def test_check_gradients_finds_a_wrong_vjp(scale):
     model = LogitsAndVjp(network())
     model.vjp = lambda x, dz: scale * network().vjp(x, dz)
     assert check_gradients(model, *examples(4))["x"] > 5e-4
+
+
+def test_a_loss_may_overwrite_the_logits():
+    def repaired(z, y):
+        z[np.arange(len(y)), y] = -np.inf
+        q = np.exp(z - z.max(axis=1, keepdims=True))
+        q /= q.sum(axis=1, keepdims=True)
+        q[np.arange(len(y)), y] = -1
+        return np.zeros(len(y)), q
+    (x, _), net = examples(40), network()
+    y = learnt(net, x)
+    mine, ours = (FGSM(0.2, loss)(net, x, y) for loss in (repaired, "log_odds"))
+    assert mine.status.tolist() == ours.status.tolist()
+
+
+def test_pgd_that_fooled_stays_so_when_a_gradient_is_not_a_number():
+    (x, _), net = examples(40), network()
+    y, model = learnt(net, x), LogitsAndVjp(net)
+
+    def vjp(x, dz):
+        dx = net.vjp(x, dz)
+        dx[net.logits(x).argmax(axis=1) != np.resize(y, len(x))] = np.nan
+        return dx
+    model.vjp = vjp
+    result = PGD(0.5, steps=20, step_size=0.05)(model, x, y)
+    assert result.success.any()
+    assert set(result.status[result.success]) == {"fooled"}

@@ -34,7 +34,7 @@ def test_a_run_not_begun_has_an_empty_record(tmp_path):
 
 def test_a_record_is_read_as_it_was_written(tmp_path):
     written = record(wall_seconds=1.5, provenance={"sources": "s"},
-                     measured={"natural": ["s"]}, diverged_at=7)
+                     measured={"natural": ["s"]})
     written.write(path_of(tmp_path))
     assert Record.read(path_of(tmp_path), RUN.configuration) == written
 
@@ -149,7 +149,8 @@ def test_records_of_wants_finished_runs(refused, tmp_path):
 @pytest.mark.parametrize("status, step", [
     ("training", 0), ("done", 300), ("diverged", 300)])
 def test_how_far_a_run_is_when_nobody_works_on_it(status, step, tmp_path):
-    Record(RUN.configuration, status, evaluations={"300": {}}).write(path_of(tmp_path))
+    Record(RUN.configuration, status, 7 if status == "diverged" else None,
+           evaluations={"300": {}}).write(path_of(tmp_path))
     assert progress_of(tmp_path, RUN) == {"step": step}
 
 

@@ -109,14 +109,15 @@ class Attack:
         do not fit it, or x not the attack.
         """
         def attack(model, x, y, rows):
-            attempt = self.taken(self.run(model, x, y, rows), x)
+            attempt = self.taken(self.run(model, x, y, rows), x,
+                                 getattr(self, "epsilon", None))
             z = model.logits(x) if attempt.z is None else attempt.z
             return judge(y, z, model.logits(attempt.x_adv), attempt)
         result = self.in_pieces(attack, model, x, y)
         x_adv = result.x_adv.reshape(x.shape).astype(x.dtype, copy=False)
         return dataclasses.replace(result, x_adv=x_adv)
 
-    def taken(self, attempt, x):
+    def taken(self, attempt, x, epsilon):
         """What run returned, x_adv as x is: its dtype, finite, within epsilon of it.
         Raises InputError if it is something else."""
         try:
@@ -132,8 +133,8 @@ class Attack:
         lost = ~checks.finite_rows(x_adv)
         if lost.any():
             x_adv = np.where(lost[:, None], x, x_adv)
-        if hasattr(self, "epsilon"):
-            x_adv = bounded(x_adv, x, x.dtype.type(self.epsilon))
+        if epsilon is not None:
+            x_adv = bounded(x_adv, x, x.dtype.type(epsilon))
         return attempt._replace(x_adv=x_adv, finite=finite & ~lost, valid=valid)
 
     def in_pieces(self, attack, model, x, y):

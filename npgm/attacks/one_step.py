@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npgm import checks
-from npgm.attacks.base import Attack, Attempt, bounded, clipped
+from npgm.attacks.base import Attack, Attempt, clipped
 from npgm.errors import InputError
 from npgm.losses import mistakes
 
@@ -69,15 +69,19 @@ class OneStep(Attack):
     def _logits_along(self, model, x, d, epsilons):
         """The function epsilon -> logits of x_adv. A model that knows the way along a
         line needs its first layer only once, which pays from two epsilons on; whether
-        the steps lie on one is seen at the shortest and at the longest."""
+        the steps lie on one is seen at the shortest, a middle and the longest."""
         if len(epsilons) > 1 and hasattr(model, "logits_on_line"):
             s = self.move(np.zeros_like(x), d, x.dtype.type(1))
-            if np.abs(s).max() <= 1 and all(
-                    np.array_equal(self.moved(x, d, e), x + x.dtype.type(e) * s)
-                    for e in (min(epsilons), max(epsilons))):
+            lengths = sorted(e for e in epsilons if e) or [0]
+            tried = {lengths[0], lengths[len(lengths) // 2], lengths[-1]}
+            if np.abs(s).max() <= 1 and all(np.array_equal(
+                    self.moved(x, d, e), x + x.dtype.type(e) * s) for e in tried):
                 return model.logits_on_line(x, s)
-        return lambda epsilon: model.logits(bounded(
-            self.moved(x, d, epsilon), x, x.dtype.type(epsilon)))
+
+        def logits(epsilon):
+            attempt = Attempt(self.moved(x, d, epsilon), *np.ones((2, len(x)), bool))
+            return model.logits(self.taken(attempt, x, epsilon).x_adv)
+        return logits
 
 
 def check_epsilons(epsilons):

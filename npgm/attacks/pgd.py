@@ -8,6 +8,7 @@ import numpy as np
 
 from npgm.attacks.base import Attack, Attempt, clipped, draws, input_gradient
 from npgm.attacks.fgsm import sign_step
+from npgm.checks import finite_rows
 from npgm.losses import evaluate, mistakes
 
 
@@ -41,7 +42,8 @@ class PGD(Attack):
         lost_at = np.full(len(x), -1)
         for step in range(self.steps):
             gradient = input_gradient(model, x_adv, y, self.loss)
-            best.see(x_adv, gradient.loss, mistakes(gradient.z, y), gradient.finite)
+            best.see(x_adv, gradient.loss, mistakes(gradient.z, y),
+                     finite_rows(gradient.z))
             finite &= gradient.finite | best.fools
             valid = gradient.valid if valid is None else valid
             lost = finite & ~gradient.valid & (lost_at < 0)
@@ -55,8 +57,8 @@ class PGD(Attack):
                 x_adv[again] = self.start(x, rows, 1 + step)[again]
         z = model.logits(x_adv)
         best.see(x_adv, evaluate(self.loss, z, y)[0], mistakes(z, y),
-                 np.isfinite(z).all(axis=1))
-        return Attempt(best.x, finite, valid, lost_at=lost_at)
+                 finite_rows(z))
+        return Attempt(best.x, finite | best.fools, valid, lost_at=lost_at)
 
     def start(self, x, rows, *stream):
         noise = draws(self.seed or 0, rows, lambda rng, count: rng.uniform(

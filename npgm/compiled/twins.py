@@ -13,6 +13,8 @@ import tokenize
 import warnings
 
 WRITTEN_AFTER = {
+    "optimizers.base.Optimizer.update": "68a1e4799a792971",
+    "optimizers.base.Optimizer.compute": "027501051c58f871",
     "losses.softmax": "3e7cff71c03b6a8d",
     "losses.cross_entropy": "a072148324212404",
     "network.relu": "a96b3c3e062aeaf3",
@@ -26,6 +28,7 @@ WRITTEN_AFTER = {
     "network.MLP.logits_on_line": "ad4f820d5fec1776",
 }
 NETWORK = tuple(name for name in WRITTEN_AFTER if name.startswith("network"))
+UPDATE = tuple(name for name in WRITTEN_AFTER if name.startswith("optimizers"))
 CROSS_ENTROPY = tuple(name for name in WRITTEN_AFTER if name.startswith("losses"))
 
 

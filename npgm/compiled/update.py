@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from npgm import sources
-from npgm.compiled import jit
+from npgm.compiled import jit, twins
 from npgm.optimizers.base import Optimizer, arguments, check_gradient, kept
 
 LOOP = """
@@ -25,7 +25,7 @@ def compiled_update(optimizer):
     optimizer.check_parts()
     own = any(getattr(type(optimizer), name) is not getattr(Optimizer, name)
               for name in ("update", "compute", "typed_coefficients"))
-    if jit.disabled() or own:
+    if jit.disabled() or own or not twins.may_stand_in(twins.UPDATE):
         return optimizer.update
     update = _looped(optimizer)
     if not sources.owns(optimizer.rule):        # the package's own are tested
@@ -59,7 +59,7 @@ def _loop(rule, initial):
     """rule for one parameter after the other: theta and the arrays named by initial
     are set to what it returns for them, the rest of it is dropped."""
     names, stored = arguments(rule), ("theta", *initial)
-    name = f"update_{rule.__name__}"
+    name = "update_" + (rule.__name__ if rule.__name__.isidentifier() else "rule")
     text = LOOP.format(
         name=name, inputs=", ".join(names),
         outputs="".join(f"{q}[k], " if q in stored else "_, " for q in rule.quantities),
@@ -79,7 +79,8 @@ def _difference(optimizer, update):
         theta = rng.normal(size=1000).astype(dtype)
         other = theta.copy()
         state, other_state = optimizer.init(theta), optimizer.init(other)
-        for _ in range(3):
+        for t in (0, 1, 2, 999, 99_999):        # a rule may change with time
+            state.t = other_state.t = t
             g = (rng.normal(size=1000) * 10.0 ** rng.integers(-12, 4, 1000)
                  ).astype(dtype)
             optimizer.update(other, g, other_state)

@@ -11,6 +11,7 @@ from npgm.errors import DataError, OtherSettings
 from npgm.experiments import protocol
 from npgm.experiments.output import tables
 
+SUFFIXES = ("json", "md", "csv", "png")
 COMMITTED = Path(npgm.__file__).parents[1] / "figures" / "data"
 
 
@@ -61,18 +62,18 @@ def write_text(out, name, result, text, csv_text):
 
 def _keep_other(base, result):
     """Rename what stands at base unless it is a result of the same settings."""
-    if not Path(f"{base}.json").exists():
+    if not any(Path(f"{base}.{suffix}").exists() for suffix in SUFFIXES):
         return None
     try:
         settings = storage.read_json(f"{base}.json")["provenance"]["settings"]
         if settings == result["provenance"]["settings"]:
             return None
-        kept = base.with_name(f"{base.name}-{settings['steps']}-updates-"
-                              f"{settings['seeds']}-seeds-{settings['data'][:8]}")
-    except (DataError, KeyError, TypeError):        # no result: somebody's, or damaged
+        kept = base.with_name(f"{base.name}-{settings['steps']:d}-updates-"
+                              f"{settings['seeds']:d}-seeds-{settings['data'][:8]}")
+    except (DataError, KeyError, TypeError, ValueError):    # somebody's, or damaged
         names = (base.with_name(f"{base.name}-kept-{n}") for n in itertools.count(1))
         kept = next(name for name in names if not Path(f"{name}.json").exists())
-    for suffix in ("json", "md", "csv", "png"):
+    for suffix in SUFFIXES:
         with contextlib.suppress(FileNotFoundError):
             os.replace(f"{base}.{suffix}", f"{kept}.{suffix}")
     return kept

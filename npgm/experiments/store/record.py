@@ -42,14 +42,17 @@ class Record:
 
     def is_whole(self, steps):
         """Whether its parts are what they should be, and it is not done too early."""
-        earlier = (self.provenance.get("earlier_sources", [])
-                   if isinstance(self.provenance, dict) else None)
+        if not isinstance(self.provenance, dict):
+            return False
+        earlier = self.provenance.get("earlier_sources", [])
         return (self.status in ("training", "done", "diverged")
                 and type(self.wall_seconds) in (int, float)
-                and isinstance(self.diverged_at, int | None)
+                and (type(self.diverged_at) is int if self.status == "diverged"
+                     else self.diverged_at is None)
+                and isinstance(self.provenance.get("sources", ""), str)
                 and _texts(earlier) and _mapped(self.measured, _texts)
                 and _mapped(self.evaluations, lambda one: _mapped(one, lambda numbers:
-                            _mapped(numbers, lambda number: type(number) in NUMBERS)))
+                            _mapped(numbers, _is_number)))
                 and all(step.isdecimal() for step in self.evaluations)
                 and (self.status != "done" or str(steps) in self.evaluations))
 
@@ -86,7 +89,8 @@ class Record:
                   for source in self.measured.get(name, []))}
 
 
-NUMBERS = (int, float, type(None))
+def _is_number(value):
+    return value is None or type(value) in (int, float) and abs(value) < 1e300
 
 
 def _mapped(value, fits):
