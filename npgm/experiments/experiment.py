@@ -115,8 +115,7 @@ class Experiment:
         quantities, the paper's number beside each where it has one, and more."""
         columns = [_key_column(key) for key in self.keys]
         for quantity in self.quantities:
-            columns.append((quantity.heading, lambda row, q=quantity: rows_of.text(
-                row[q.name], q.digits)))
+            columns.append((quantity.heading, lambda row, q=quantity: _text(row, q)))
             if any(_paper(row, quantity) is not None for row in rows):
                 columns.append(("paper", lambda row, q=quantity: rows_of.text(
                     _paper(row, q), q.digits)))
@@ -181,6 +180,13 @@ def _settings(result, count):
     except (KeyError, TypeError):
         return None
     return settings if fit else None
+
+
+def _text(row, quantity):
+    """A quantity as tables have it; "-" where there is none though no run diverged."""
+    value = row[quantity.name]
+    none = value["mean"] is None and not any(row["diverged_at"])
+    return "-" if none else rows_of.text(value, quantity.digits)
 
 
 def _paper(row, quantity):
