@@ -12,6 +12,7 @@ import numpy as np
 
 from npgm import losses, optimizers, sources, storage
 from npgm.errors import DataError, InputError, StorageError
+from npgm.optimizers.base import kept
 
 SECONDS = 30        # between two of them, at most
 
@@ -34,9 +35,8 @@ class Checkpoint:
 
     def arrays(self):
         """name -> array, all of them those in use, to be written or filled."""
-        state = {name: value for name, value in vars(self.trainer.state).items()
-                 if name != "t"}
-        return {"theta": self.trainer.net.theta, "losses": self.history.losses, **state}
+        return {"theta": self.trainer.net.theta, "losses": self.history.losses,
+                **kept(self.trainer.state)}
 
     def is_due(self):
         return self.path and time.monotonic() - self.saved > SECONDS
