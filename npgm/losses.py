@@ -5,7 +5,7 @@ Each takes z (N, C) logits and y (N,) integer labels and returns
 example i's own loss with respect to its own logits. LOSSES has them by name: to
 attack with, and to train with.
 
-Both losses below push the logits the same way. In exact arithmetic
+The first two push the logits the same way. In exact arithmetic
 
     cross_entropy = softplus(log_odds)
     d cross_entropy / dz = (1 - p_y) * d log_odds / dz
@@ -83,7 +83,66 @@ def log_odds(z, y):
     return log_normalizer - z[rows, y], q
 
 
-LOSSES = {"cross_entropy": cross_entropy, "log_odds": log_odds}
+# Other people's ways around rounding: losses to attack with.
+
+
+def margin(z, y):
+    """max over k != y of z_k, minus z_y: Carlini and Wagner 2017's f_6 without its
+    confidence kappa. dz is 1 at that k and -1 at y, whatever the lead."""
+    rows = _rows(z, y)
+    wrong = z.copy()
+    wrong[rows, y] = -np.inf
+    k, dz = wrong.argmax(axis=1), np.zeros_like(z)
+    dz[rows, k] = 1
+    dz[rows, y] -= 1
+    return z[rows, k] - z[rows, y], dz
+
+
+def dlr(z, y):
+    """The difference of logits ratio (Croce and Hein 2020, equation (6)),
+
+        max_{k != y} z_k - z_y, over d = z_(1) - z_(3) + 1e-12,
+
+    z_(i) the i-th largest logit, 1e-12 as in AutoAttack for a tie of all three. dz goes
+    through d too, as autograd would. Neither a shift of z nor its scale matters to the
+    loss. InputError for two classes: there is no third largest.
+    """
+    lead, towards = margin(z, y)
+    if z.shape[1] < 3:
+        raise InputError(f"dlr needs three classes, z has {z.shape[1]}: take margin or "
+                         "log_odds")
+    rows, order = np.arange(len(z)), np.argsort(z, axis=1)
+    first, third = order[:, -1], order[:, -3]
+    d = z[rows, first] - z[rows, third] + z.dtype.type(1e-12)
+    loss = lead / d
+    towards[rows, first] -= loss
+    towards[rows, third] += loss
+    return loss, towards / d[:, None]
+
+
+def mifpe(z, y):
+    """cross_entropy of z / s with s = z_(1) - z_(2), the lead of the largest logit over
+    the next, held constant: dz is what that has at s as it is (Yu and Xu, CVPR 2023).
+
+    As in their code s does not depend on the label, so it is positive for examples
+    misclassified too, and is not differentiated. Unlike there T, by which z / s is
+    multiplied, is 1 (their default is 10), z is shifted by its maximum first, so
+    that a common offset costs no digits, and s is at least the rounding of z_(1) minus
+    the smallest logit: theirs divides by zero at a tie. That they move no example
+    already misclassified is their attack's, not the loss's. The scale of z does not
+    matter to the loss.
+    """
+    _rows(z, y)
+    down = z - z.max(axis=1, keepdims=True)
+    ordered = np.sort(down, axis=1)
+    s = np.maximum(-ordered[:, -2:-1], -ordered[:, :1] * np.finfo(z.dtype).eps)
+    s[s == 0] = 1                       # all logits are the same
+    loss, dz = cross_entropy(down / s, y)
+    return loss, dz / s
+
+
+LOSSES = {"cross_entropy": cross_entropy, "log_odds": log_odds, "margin": margin,
+          "dlr": dlr, "mifpe": mifpe}
 
 
 def named(loss):

@@ -9,7 +9,8 @@ from hypothesis.extra.numpy import arrays
 
 from npgm import losses
 from npgm.errors import InputError
-from npgm.losses import cross_entropy, log_odds, mistakes, softmax
+from npgm.losses import (cross_entropy, dlr, log_odds, margin, mifpe, mistakes,
+                         softmax)
 
 LOSSES = list(losses.LOSSES.values())
 DTYPES = [np.float32, np.float64]
@@ -223,6 +224,109 @@ def test_what_are_no_logits_or_labels_is_refused(loss, z, y, words):
     assert "\n" not in str(caught.value)
 
 
+# Margin, DLR, MIFPE
+
+
+def spread_out(rng, count=40, classes=5):
+    """Logits no two of a row nearer than 0.05, and labels."""
+    steps = rng.uniform(0.05, 2, (count, classes))
+    z = rng.permuted(np.cumsum(steps, axis=1), axis=1) + rng.normal(0, 9, (count, 1))
+    return z, rng.integers(0, classes, count)
+
+
+# z = (1, 4, 9, 2): the wrong class ahead is 2; z_(1) - z_(3) = 9 - 2, its lead is 5.
+@pytest.mark.parametrize("y, margin_, dlr_, dz", [
+    (1, 5, 5 / 7, [0, -1 / 7, 1 / 7 - 5 / 49, 5 / 49]),
+    (2, -5, -5 / 7, [0, 1 / 7, -1 / 7 + 5 / 49, -5 / 49]),
+    (0, 8, 8 / 7, [-1 / 7, 0, 1 / 7 - 8 / 49, 8 / 49])])
+def test_margin_and_dlr_by_hand(y, margin_, dlr_, dz):
+    z, y = np.array([[1.0, 4, 9, 2]]), np.array([y])
+    np.testing.assert_allclose(margin(z, y)[0], margin_, rtol=1e-14)
+    loss, found = dlr(z, y)
+    np.testing.assert_allclose(loss, dlr_, rtol=1e-11)
+    np.testing.assert_allclose(found, [dz], rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize("y", range(4))
+def test_mifpe_by_hand(y):
+    z, y = np.array([[1.0, 4, 9, 2]]), np.array([y])
+    loss, dz = cross_entropy(z / 5, y)
+    np.testing.assert_allclose(mifpe(z, y)[0], loss, rtol=1e-14)
+    np.testing.assert_allclose(mifpe(z, y)[1], dz / 5, rtol=1e-14)
+
+
+def scaled(s):
+    return lambda z, y: (cross_entropy(z / s, y)[0], None)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_dz_is_the_slope_of_the_loss(loss):
+    z, y = spread_out(np.random.default_rng(1))
+    ordered = np.sort(z, axis=1)
+    value = loss if loss is not mifpe else scaled(ordered[:, -1:] - ordered[:, -2:-1])
+    h, slopes = 1e-6, np.empty_like(z)
+    for k in range(z.shape[1]):
+        e = h * np.eye(z.shape[1])[k]
+        slopes[:, k] = (value(z + e, y)[0] - value(z - e, y)[0]) / (2 * h)
+    np.testing.assert_allclose(loss(z, y)[1], slopes, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype, rtol", [("float32", 1e-5), ("float64", 1e-12)])
+def test_dlr_and_its_gradient_are_those_of_autograd(dtype, rtol):
+    torch = pytest.importorskip("torch")
+    z, y = spread_out(np.random.default_rng(2))
+    z = z.astype(dtype)
+    t = torch.tensor(z, requires_grad=True)
+    ordered = t.sort(dim=1).values
+    wrong = t.masked_fill(torch.nn.functional.one_hot(
+        torch.tensor(y), z.shape[1]).bool(), -np.inf).max(dim=1).values
+    value = (wrong - t[range(len(y)), y]) / (ordered[:, -1] - ordered[:, -3] + 1e-12)
+    value.sum().backward()
+    loss, dz = dlr(z, y)
+    np.testing.assert_allclose(loss, value.detach().numpy(), rtol=rtol)
+    np.testing.assert_allclose(dz, t.grad.numpy(), rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, log_odds, margin, dlr, mifpe])
+@given(seed=st.integers(0, 99), shift=st.integers(-1000, 1000))
+def test_a_shift_of_all_logits_does_not_matter(loss, seed, shift):
+    z, y = spread_out(np.random.default_rng(seed))
+    for one, other in zip(loss(z, y), loss(z + shift, y)):
+        np.testing.assert_allclose(other, one, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("loss", [dlr, mifpe])
+@given(seed=st.integers(0, 99), scale=st.floats(0.1, 1e6))
+def test_the_scale_of_the_logits_does_not_matter(loss, seed, scale):
+    z, y = spread_out(np.random.default_rng(seed))
+    (value, dz), (other, other_dz) = loss(z, y), loss(scale * z, y)
+    np.testing.assert_allclose(other, value, rtol=1e-7)
+    np.testing.assert_allclose(scale * other_dz, dz, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("loss", [log_odds, margin, dlr, mifpe])
+@pytest.mark.parametrize("lead", [500, -500, 1e6])
+def test_saturated_logits_still_push(loss, lead):
+    z = np.array([[lead, 0, -0.5, -3]], np.float32)
+    value, dz = loss(z, np.array([0]))
+    assert np.isfinite(value).all() and np.isfinite(dz).all()
+    assert dz[0, 0] < 0 and dz[0, 1:].any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("z", [[0, 0, 0], [7, 7, 0], [0, 7, 7], [1e-9, 0, -1e4]])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_ties_are_finite(loss, z, dtype):
+    value, dz = loss(np.array([z, z], dtype), np.array([0, 1]))
+    assert np.isfinite(value).all() and np.isfinite(dz).all() and dz.any(axis=1).all()
+
+
+def test_dlr_of_two_classes_is_refused():
+    with pytest.raises(InputError, match="dlr needs three classes, z has 2") as caught:
+        dlr(np.zeros((1, 2)), np.array([0]))
+    assert "\n" not in str(caught.value)
+
+
 # By name
 
 
@@ -233,11 +337,12 @@ def squared(z, y):
 
 
 def test_losses_have_names():
-    assert losses.LOSSES == {"cross_entropy": cross_entropy, "log_odds": log_odds}
+    assert losses.LOSSES == {"cross_entropy": cross_entropy, "log_odds": log_odds,
+                             "margin": margin, "dlr": dlr, "mifpe": mifpe}
 
 
 @pytest.mark.parametrize("loss, name", [
-    (cross_entropy, "cross_entropy"), (log_odds, "log_odds"),
+    *((loss, name) for name, loss in losses.LOSSES.items()),
     (squared, f"{__name__}:squared")])
 def test_a_loss_is_found_by_its_name_and_as_it_is(loss, name):
     assert losses.named(name) is losses.named(loss) is loss
