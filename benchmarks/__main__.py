@@ -52,8 +52,7 @@ def main():
 
 
 def run(name, quick):
-    from npgm import storage
-    from npgm.experiments.store import provenance
+    from npgm import provenance, storage
     result = importlib.import_module(f"benchmarks.{name}").run(quick)
     result["machine"] = provenance.machine()
     print(f"\n{result['title']}")

@@ -1,8 +1,7 @@
 """The speed table, written from the results' JSON files."""
 import json
 
-from npgm import storage
-from npgm.experiments.output import tables
+from npgm import storage, tables
 
 HEADINGS = ("work", "npgm", "the fastest other", "ratio", "target")
 

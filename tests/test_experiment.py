@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from made_up import records, result, value
 
-from npgm import plots, storage
+from npgm import plots, storage, tables
 from npgm.data import MNIST_CHECKSUM, load_dataset
 from npgm.experiments import measures, protocol
 from npgm.experiments.experiment import Experiment, Setting
-from npgm.experiments.output import results, tables
+from npgm.experiments.output import results
 from npgm.experiments.store import scheduler
 from npgm.experiments.store.record import records_of
 from npgm.experiments.studies import EXPERIMENTS

@@ -57,12 +57,13 @@ npgm.defences.adversarial_training
 npgm.defences
 npgm.plots
 npgm.page
+npgm.tables
+npgm.provenance
 npgm.experiments
 npgm.experiments.protocol
 npgm.experiments.measures
 npgm.experiments.rows
 npgm.experiments.store
-npgm.experiments.store.provenance
 npgm.experiments.store.run
 npgm.experiments.store.record
 npgm.experiments.store.process
@@ -84,7 +85,6 @@ npgm.experiments.claims.concluded
 npgm.experiments.claims.beyond
 npgm.experiments.claims
 npgm.experiments.output
-npgm.experiments.output.tables
 npgm.experiments.output.results
 npgm.experiments.output.verdicts
 npgm.experiments.output.report

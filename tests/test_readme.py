@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from npgm.experiments.output import tables
+from npgm import tables
 from npgm.experiments.rows import text
 from npgm.experiments.studies import EXPERIMENTS
 

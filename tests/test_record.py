@@ -1,10 +1,9 @@
 """Records: what is known of a run, where from, and how far along it is."""
 import pytest
 
-from npgm import sources, storage
+from npgm import provenance, sources, storage
 from npgm.errors import DataError
 from npgm.experiments import measures
-from npgm.experiments.store import provenance
 from npgm.experiments.store.record import Record, progress_of, records_of
 from npgm.experiments.store.run import Run, folder_of
 

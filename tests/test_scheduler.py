@@ -4,10 +4,10 @@ import concurrent.futures as futures
 import pytest
 from on_disk import assert_same_results, record_of
 
-from npgm import storage
+from npgm import storage, tables
 from npgm.errors import NpgmError
 from npgm.experiments import measures, protocol, rows
-from npgm.experiments.output import results, tables
+from npgm.experiments.output import results
 from npgm.experiments.store import scheduler
 from npgm.experiments.store.record import records_of
 from npgm.experiments.store.run import folder_of

@@ -4,9 +4,10 @@ import csv
 import pytest
 from made_up import ENTRIES, records, result, value
 
+from npgm import tables
 from npgm.data import MNIST_CHECKSUM
 from npgm.experiments import measures, protocol
-from npgm.experiments.output import results, tables
+from npgm.experiments.output import results
 from npgm.experiments.rows import select
 from npgm.experiments.studies import EXPERIMENTS, adam_as_printed, fig1, table2
 from npgm.optimizers import ADAM_FORMS

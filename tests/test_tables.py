@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from npgm.experiments.output import tables
+from npgm import tables
 from npgm.experiments.rows import summary
 
 

@@ -12,12 +12,12 @@ try:
     import time
     from pathlib import Path
 
-    from npgm import plots, sources, storage, streams
+    from npgm import plots, provenance, sources, storage, streams, tables
     from npgm.data import load_dataset
     from npgm.errors import DataError, Interrupted, NpgmError, StorageError
     from npgm.experiments import protocol
-    from npgm.experiments.output import report, results, tables, verdicts
-    from npgm.experiments.store import provenance, scheduler, worker
+    from npgm.experiments.output import report, results, verdicts
+    from npgm.experiments.store import scheduler, worker
     from npgm.experiments.store.record import records_of
     from npgm.experiments.studies import EXPERIMENTS
     from npgm.streams import say

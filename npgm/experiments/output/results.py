@@ -5,11 +5,10 @@ import os
 from pathlib import Path
 
 import npgm
-from npgm import plots, storage
+from npgm import plots, storage, tables
 from npgm.data import MNIST_CHECKSUM
 from npgm.errors import DataError, OtherSettings
 from npgm.experiments import protocol
-from npgm.experiments.output import tables
 
 SUFFIXES = ("json", "md", "csv", "png")
 COMMITTED = Path(npgm.__file__).parents[1] / "figures" / "data"

@@ -1,8 +1,8 @@
 """The claims, judged from stored results without training anything."""
-from npgm import storage
+from npgm import storage, tables
 from npgm.errors import OtherSettings
 from npgm.experiments.claims import CLAIMS, judge
-from npgm.experiments.output import results, tables
+from npgm.experiments.output import results
 from npgm.experiments.studies import EXPERIMENTS
 from npgm.streams import say
 

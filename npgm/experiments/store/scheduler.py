@@ -9,9 +9,9 @@ from concurrent.futures.process import BrokenProcessPool
 
 from tqdm import tqdm
 
-from npgm import cache
+from npgm import cache, provenance
 from npgm.errors import DataError, Interrupted, NpgmError
-from npgm.experiments.store import provenance, worker
+from npgm.experiments.store import worker
 from npgm.experiments.store.process import GRACE, prepare_worker
 from npgm.experiments.store.record import Record, progress_of
 from npgm.experiments.store.run import folder_of

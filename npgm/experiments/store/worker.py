@@ -17,11 +17,10 @@ import time
 import warnings
 from dataclasses import replace
 
-from npgm import defences, optimizers, sources, storage
+from npgm import defences, optimizers, provenance, sources, storage
 from npgm.data import load_dataset
 from npgm.errors import DataError, DivergedWarning, Interrupted, NpgmError
 from npgm.experiments.measures import MEASURES
-from npgm.experiments.store import provenance
 from npgm.experiments.store.process import busy, lock, stop_if_asked
 from npgm.experiments.store.record import Record
 from npgm.experiments.store.run import folder_of
