@@ -1,0 +1,129 @@
+"""The attacks held side by side at one epsilon, and what is found by any of them."""
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from npgm.attacks import (APGD, FGSM, PGD, Attack, DeepFool, RandomSign, Square,
+                          Transfer)
+from npgm.attacks.base import GRADIENT_LOST, bounded, clipped
+from npgm.losses import cross_entropy, mistakes
+from npgm.vanishing import in_float64
+
+
+class Entry(NamedTuple):
+    """heading: what tables call it. attack: an Attack. calls: of the model for an
+    example, at most. white: it goes by the gradient of the model. repaired: that of
+    another loss than cross-entropy as attacked."""
+
+    heading: str
+    attack: Attack
+    calls: int
+    white: bool = True
+    repaired: bool = False
+
+
+# The losses an attack goes by, beside cross-entropy as attacked: the name's end, the
+# heading's, the loss.
+LOSSES = (("_float64", "residual in float64", in_float64(cross_entropy)),
+          ("_repaired", "residual repaired", "log_odds"),
+          ("_margin", "logit margin", "margin"), ("_dlr", "DLR", "dlr"),
+          ("_mifpe", "MIFPE's scaled logits", "mifpe"))
+ITERATED = ("_margin", "_repaired")     # those that PGD and APGD go by
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How far the attacks of many steps go."""
+
+    pgd_steps: int = 40
+    apgd_steps: int = 100
+    queries: int = 1000
+    deepfool_steps: int = 50
+
+
+FULL, QUICK = Effort(), Effort(10, 20, 100, 10)
+
+
+def battery(epsilon, clip, seed, classes, effort, surrogate=None):
+    """{name: Entry}. surrogate: a network to make examples on, for transfer; None for
+    neither that nor Square. DLR is left out of two classes: it needs a third."""
+    losses = [loss for loss in LOSSES if loss[2] != "dlr" or classes > 2]
+    entries = {"fgsm": Entry("FGSM as attacked", FGSM(epsilon, clip=clip), 4)}
+    for end, heading, loss in losses:
+        entries[f"fgsm{end}"] = Entry(f"FGSM, {heading}", FGSM(
+            epsilon, loss=loss, clip=clip), 4, repaired=True)
+    attacked = [("", "as attacked", "cross_entropy")]
+    iterated = [loss for loss in losses if loss[0] in ITERATED]
+    steps = effort.pgd_steps
+    for end, heading, loss in attacked + iterated:
+        entries[f"pgd{end}"] = Entry(f"PGD, {heading}", PGD(
+            epsilon, steps, epsilon * max(0.1, 2.5 / steps), loss, clip),
+            2 * steps + 3, repaired=bool(end))
+    for end, heading, loss in attacked + iterated:
+        entries[f"apgd{end}"] = Entry(f"APGD, {heading}", APGD(
+            epsilon, effort.apgd_steps, loss, clip, seed=seed),
+            2 * effort.apgd_steps + 3, repaired=bool(end))
+    entries["random_sign"] = Entry("random signs", RandomSign(epsilon, seed, clip), 2,
+                                   white=False)
+    if surrogate is not None:
+        entries["square"] = Entry("Square", Square(
+            epsilon, effort.queries, clip=clip, seed=seed), effort.queries + 3,
+            white=False)
+        entries["transfer"] = Entry("transfer", Transfer(surrogate, FGSM(
+            epsilon, loss="log_odds", clip=clip)), 2, white=False)
+    entries["deepfool"] = Entry("DeepFool, cut to epsilon", DeepFool(
+        np.inf, effort.deepfool_steps), effort.deepfool_steps * (classes + 2) + 3,
+        repaired=True)
+    return entries
+
+
+@dataclass
+class Outcome:
+    """Of N examples, {name: ...} of the attacks made. success: (N,), the model is wrong
+    on what the attack made, within epsilon and clip. lost: (N,), its gradient was
+    exactly zero at some step after the first. distance (N,): the largest change of a
+    pixel of the smallest one known that fools, infinite if none is. fooling (N, ...):
+    one that fools, the examples themselves where there is none."""
+
+    success: dict
+    lost: dict
+    distance: np.ndarray
+    fooling: np.ndarray
+
+    def shorten(self, distance, success):
+        """Examples (N,) bool are fooled at a distance, a number or (N,)."""
+        self.distance = np.where(success, np.minimum(self.distance, distance),
+                                 self.distance)
+
+    @property
+    def fooled(self):
+        """(N,): wrong after any attack, or before."""
+        return np.logical_or.reduce(list(self.success.values()))
+
+
+def attack_all(entries, model, x, y, epsilon, clip, z):
+    """Make every attack of a battery. x (N, ...): as the model takes it; z (N, C): its
+    logits of x. Yields the Outcome so far, before the first and after each."""
+    natural = mistakes(z, y)
+    outcome = Outcome({"natural": natural}, {}, np.where(natural, 0.0, np.inf), x.copy())
+    yield outcome
+    for name, entry in entries.items():
+        result = entry.attack(model, x, y)
+        x_adv, success = result.x_adv, result.success
+        if isinstance(entry.attack, DeepFool):      # it goes as far as it has to
+            x_adv = clipped(x_adv, clip)
+            outcome.shorten(farthest(x_adv, x), mistakes(model.logits(x_adv), y))
+            x_adv = bounded(x_adv, x, x.dtype.type(epsilon))
+            success = mistakes(model.logits(x_adv), y)
+        outcome.shorten(epsilon, success)
+        outcome.lost[name] = result.lost_at > 0
+        new = success & ~outcome.fooled
+        outcome.fooling[new] = x_adv[new]
+        outcome.success[name] = success
+        yield outcome
+
+
+def farthest(x_adv, x):
+    """(N,): the largest change of a pixel."""
+    return np.abs(x_adv - x).reshape(len(x), -1).max(axis=1)
