@@ -59,6 +59,12 @@ npgm.plots
 npgm.page
 npgm.tables
 npgm.provenance
+npgm.diagnosis.arithmetic
+npgm.diagnosis.causes
+npgm.diagnosis.cost
+npgm.diagnosis.battery
+npgm.diagnosis.curve
+npgm.diagnosis
 npgm.experiments
 npgm.experiments.protocol
 npgm.experiments.measures
