@@ -1,4 +1,5 @@
 """What npgm raises when it is the caller who has to change something."""
+import contextlib
 
 
 class NpgmError(Exception):
@@ -27,3 +28,21 @@ class DivergedWarning(RuntimeWarning):
 
 class Interrupted(NpgmError):
     """Work was asked to stop and saved where it was."""
+
+
+@contextlib.contextmanager
+def told(what):
+    """What other people's code raises within, as an InputError: "what raised ..."."""
+    try:
+        yield
+    except NpgmError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{what} raised {type(error).__name__}: {reason(error)}"
+                         ) from error
+
+
+def reason(error):
+    """What an error says, its first line; its type if it says nothing."""
+    text = str(error).strip()
+    return text.splitlines()[0][:200] if text else type(error).__name__

@@ -3,7 +3,7 @@ import dataclasses
 import difflib
 import importlib
 
-from npgm.errors import InputError
+from npgm.errors import InputError, told
 
 
 def find(kind, name, known):
@@ -11,16 +11,24 @@ def find(kind, name, known):
     module that can be imported. InputError names the nearest one known."""
     if isinstance(name, str) and name in known:
         return known[name]
-    module, colon, path = str(name).partition(":")
-    if not colon:
+    if ":" not in str(name):
         raise InputError(f"{kind} {name!r}: {_nearest(name, known)}choose one of "
                          f"{', '.join(known)}, or package.module:Name")
-    try:
+    return imported(kind, name)
+
+
+def imported(kind, name):
+    """What "package.module:Name" stands for. InputError tells what the import raised,
+    or names the nearest that the module has."""
+    module, _, path = name.partition(":")
+    unknown = f"{kind} {name!r} is not to be found"
+    with told(f"{unknown}: importing {module!r}"):
         found = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise InputError(f"{kind} {name!r} is not to be found: {error}") from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            raise InputError(f"{unknown}: {_nearest(part, dir(found))}{module} has no "
+                             f"{part!r}")
+        found = getattr(found, part)
     return found
 
 

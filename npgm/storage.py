@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npgm.errors import DataError, InputError, StorageError
+from npgm.errors import DataError, InputError, StorageError, reason
 
 UNFINISHED = ".unfinished"      # how the names of files being written end
 CONTAINER = 128                 # bytes of memory a small list or dict takes, at most
@@ -90,7 +90,7 @@ def read_json(path):
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read: {_reason(error)}: move it away, to "
+        raise DataError(f"{path} cannot be read: {reason(error)}: move it away, to "
                         "make it anew") from error
 
 
@@ -127,7 +127,7 @@ def read_arrays(path):
         raise DataError(f"{path} is a folder: give an .npz file") from None
     except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds
         raise DataError(f"{path} is not a whole .npz archive of plain arrays "
-                        f"({_reason(error)}): replace it or move it away") from error
+                        f"({reason(error)}): replace it or move it away") from error
 
 
 def _check_promises(archive, size):
@@ -149,9 +149,3 @@ def _check_promises(archive, size):
 def _allowance(size):
     """Bytes of memory that reading a file of that size may take."""
     return 10 * size + 50_000_000
-
-
-def _reason(error):
-    """An error in one short line."""
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__

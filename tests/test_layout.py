@@ -28,6 +28,10 @@ npgm.data
 npgm.losses
 npgm.vanishing
 npgm.network
+npgm.models.arrays
+npgm.models.libraries
+npgm.models.spec
+npgm.models
 npgm.optimizers.base
 npgm.optimizers.sgd
 npgm.optimizers.momentum
