@@ -68,6 +68,14 @@ npgm.diagnosis.causes
 npgm.diagnosis.cost
 npgm.diagnosis.battery
 npgm.diagnosis.curve
+npgm.diagnosis.statistics
+npgm.diagnosis.signs.sign
+npgm.diagnosis.signs.evidence
+npgm.diagnosis.signs.autoattack
+npgm.diagnosis.signs.pintor
+npgm.diagnosis.signs.athalye
+npgm.diagnosis.signs.alignment
+npgm.diagnosis.signs
 npgm.diagnosis
 npgm.experiments
 npgm.experiments.protocol
