@@ -54,6 +54,19 @@ class Images(LogitsAndVjp):
         return self.net.vjp(x.reshape(len(x), D), dz).reshape(x.shape)
 
 
+class OfAnyDtype(LogitsAndVjp):
+    """A float64 network that takes float32 too, and gives what it was given."""
+
+    def logits(self, x):
+        return self.net.logits(x.astype("float64")).astype(x.dtype)
+
+    def vjp(self, x, dz):
+        return self.net.vjp(x.astype("float64"), dz.astype("float64")).astype(x.dtype)
+
+
+SUBSTITUTE = OfAnyDtype(network())
+
+
 class Largest(LogitsAndVjp):
     """shown: the most examples it was shown at once."""
 

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_models import (C, D, Largest, LogitsAndVjp, affine, assert_same,
+from small_models import (SUBSTITUTE, C, D, Largest, LogitsAndVjp, affine, assert_same,
                           by_pieces_of, examples, learnt, network)
 from test_own_attacks import OWN
 
 from npgm import attacks, vanishing
-from npgm.attacks import FGSM, PGD, DeepFool, RandomSign, input_gradient
+from npgm.attacks import (APGD, FGSM, PGD, DeepFool, RandomSign, Square, Transfer,
+                          input_gradient)
 from npgm.attacks.model import LOOKED_AT
 from npgm.errors import InputError
 from npgm.losses import cross_entropy, log_odds
@@ -22,11 +23,16 @@ ATTACKS = {
         cross_entropy, 60))),
     "random sign": RandomSign(0.2), "pgd": PGD(0.2, steps=5, step_size=0.1),
     "pgd from a random start": PGD(0.2, steps=5, step_size=0.1, seed=1),
+    "apgd": APGD(0.2, steps=9, seed=1),
+    "apgd repaired": APGD(0.2, steps=9, loss=log_odds, seed=1),
+    "square": Square(0.2, queries=30), "transfer": Transfer(SUBSTITUTE, FGSM(0.2)),
+    "transfer of many steps": Transfer(SUBSTITUTE, APGD(0.2, steps=9)),
     "deepfool": DeepFool(), "deepfool inf": DeepFool(np.inf), **OWN}
 BOUNDED = {name: attack for name, attack in ATTACKS.items()
            if hasattr(attack, "epsilon")}
-GUIDED = {name: attack for name, attack in ATTACKS.items() if name != "random sign"}
-LOSSY = {"fgsm": FGSM, "pgd": PGD, **{
+GUIDED = {name: attack for name, attack in ATTACKS.items()
+          if not isinstance(attack, (RandomSign, Square, Transfer))}
+LOSSY = {"fgsm": FGSM, "pgd": PGD, "apgd": APGD, **{
     name: type(attack) for name, attack in OWN.items() if "repaired" not in name}}
 
 
@@ -134,7 +140,12 @@ def test_bad_examples_are_refused(attack, x, y):
     lambda: RandomSign(clip=(1, 0)), lambda: PGD(steps=0), lambda: PGD(step_size=0),
     lambda: PGD(epsilon=np.inf), lambda: PGD(epsilon=None), lambda: PGD(seed=0.5),
     lambda: DeepFool(norm=1), lambda: DeepFool(steps=1.5),
-    lambda: DeepFool(overshoot=-1)])
+    lambda: DeepFool(overshoot=-1), lambda: APGD(steps=0), lambda: APGD(restarts=-1),
+    lambda: APGD(seed=None), lambda: Square(queries=0), lambda: Square(p=0),
+    lambda: Square(p=1), lambda: Square(shape=5), lambda: Square(shape=(6,)),
+    lambda: Square(shape=(2, 0)), lambda: Transfer(3), lambda: Transfer(MLP),
+    lambda: Transfer(SUBSTITUTE, FGSM), lambda: Transfer(SUBSTITUTE, shape=()),
+    lambda: Transfer("small_models:nothing")])
 def test_bad_hyperparameters_are_refused(make):
     with pytest.raises(InputError, match=" is ") as caught:
         make()
@@ -189,7 +200,11 @@ def test_a_loss_may_be_a_users_own():
 
 CONFIGURED = [FGSM(), FGSM(0.1, log_odds, (0, 1)), FGSM(0, towards_0), RandomSign(),
               RandomSign(0.1, 3, (0.5, 0.75)), PGD(), DeepFool(), DeepFool(steps=3),
-              PGD(0.1, 7, 0.05, log_odds, (0, 1), 5)]
+              PGD(0.1, 7, 0.05, log_odds, (0, 1), 5), APGD(),
+              APGD(0.1, 7, towards_0, (0, 1), 0, 5), Square(),
+              Square(0.1, 50, 0.5, (0, 1), 3, (2, 3), cross_entropy),
+              Transfer("small_models:SUBSTITUTE"),
+              Transfer("small_models:SUBSTITUTE", PGD(0.1, 7, 0.05), (2, 3))]
 
 
 @pytest.mark.parametrize("attack", CONFIGURED, ids=str)
@@ -201,13 +216,15 @@ def test_a_configuration_survives_json(attack):
 
 def test_every_attack_is_among_those():
     assert {type(attack) for attack in CONFIGURED} == set(attacks.ATTACKS.values())
-    for name, kind in attacks.ATTACKS.items():
-        assert attacks.configuration(kind())["name"] == name
+    for attack in CONFIGURED:
+        name = attacks.configuration(attack)["name"]
+        assert attacks.ATTACKS[name] is type(attack)
 
 
 @pytest.mark.parametrize("name, words", [
     ("fgms", "is it 'fgsm'"), ("randomsign", "is it 'random_sign'"),
-    ("square", "fgsm, random_sign, pgd, deepfool"), ("npgm.attacks:Square", "Square")])
+    ("jsma", "fgsm, random_sign, pgd, apgd, square, transfer, deepfool"),
+    ("npgm.attacks:JSMA", "JSMA")])
 def test_an_attack_that_is_not_to_be_found(name, words):
     with pytest.raises(InputError, match=words) as caught:
         attacks.make(name)

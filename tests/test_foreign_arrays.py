@@ -3,14 +3,17 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
-from small_models import C, D, Images, LogitsAndVjp, assert_same, examples, network
+from small_models import (SUBSTITUTE, C, D, Images, LogitsAndVjp, assert_same, examples,
+                          network)
 
-from npgm.attacks import FGSM, PGD, DeepFool, RandomSign
+from npgm.attacks import APGD, FGSM, PGD, DeepFool, RandomSign, Square, Transfer
 from npgm.errors import InputError
 
 ATTACKS = pytest.mark.parametrize("attack", [
     FGSM(0.1), FGSM(0.1, clip=(0, 1)), RandomSign(0.1), PGD(0.1, steps=5, seed=0),
-    DeepFool()], ids=str)
+    APGD(0.1, steps=5), Square(0.1, queries=20, shape=(2, 3)),
+    Transfer(SUBSTITUTE, FGSM(0.1), (D,)), DeepFool()],
+    ids=lambda attack: type(attack).__name__)
 
 
 @ATTACKS
@@ -119,7 +122,10 @@ def test_bytes_given_as_floats_are_refused_unless_they_are_meant():
 def test_x_adv_is_never_farther_than_epsilon(seed, epsilon, clip):
     x, y = examples(10, "float32", seed)
     for attack in (FGSM(epsilon, clip=clip), RandomSign(epsilon, seed, clip),
-                   PGD(epsilon, steps=3, step_size=1, clip=clip, seed=seed)):
+                   PGD(epsilon, steps=3, step_size=1, clip=clip, seed=seed),
+                   APGD(epsilon, steps=3, clip=clip, seed=seed),
+                   Square(epsilon, queries=3, clip=clip, seed=seed),
+                   Transfer(SUBSTITUTE, FGSM(epsilon, clip=clip))):
         x_adv = attack(network("float32"), x, y).x_adv
         assert np.abs(x_adv - x).max() <= np.float32(epsilon)
         assert clip is None or (clip[0] <= x_adv.min() and x_adv.max() <= clip[1])

@@ -53,7 +53,11 @@ npgm.attacks.base
 npgm.attacks.one_step
 npgm.attacks.fgsm
 npgm.attacks.random_sign
+npgm.attacks.many_steps
 npgm.attacks.pgd
+npgm.attacks.apgd
+npgm.attacks.square
+npgm.attacks.transfer
 npgm.attacks.deepfool
 npgm.attacks
 npgm.gradient_check

@@ -5,6 +5,7 @@ A model is any object with logits(x) -> z (N, C) and vjp(x, dz) -> (N, D).
 import dataclasses
 
 from npgm import losses, names
+from npgm.attacks.apgd import APGD
 from npgm.attacks.base import (Attack, AttackResult, Attempt, InputGradient,
                                input_gradient, linearize)
 from npgm.attacks.deepfool import DeepFool
@@ -12,25 +13,34 @@ from npgm.attacks.fgsm import FGSM
 from npgm.attacks.one_step import OneStep, Sweep
 from npgm.attacks.pgd import PGD
 from npgm.attacks.random_sign import RandomSign
+from npgm.attacks.square import Square
+from npgm.attacks.transfer import Transfer
 
-ATTACKS = {"fgsm": FGSM, "random_sign": RandomSign, "pgd": PGD, "deepfool": DeepFool}
+ATTACKS = {"fgsm": FGSM, "random_sign": RandomSign, "pgd": PGD, "apgd": APGD,
+           "square": Square, "transfer": Transfer, "deepfool": DeepFool}
 
-__all__ = ["ATTACKS", "Attack", "AttackResult", "Attempt", "DeepFool", "FGSM",
-           "InputGradient", "OneStep", "PGD", "RandomSign", "Sweep", "configuration",
-           "input_gradient", "linearize", "make"]
+__all__ = ["APGD", "ATTACKS", "Attack", "AttackResult", "Attempt", "DeepFool", "FGSM",
+           "InputGradient", "OneStep", "PGD", "RandomSign", "Square", "Sweep",
+           "Transfer", "configuration", "input_gradient", "linearize", "make"]
 
 
 def configuration(attack):
-    """{"name": ..., its hyperparameters}: plain values, ready for JSON."""
+    """{"name": ..., its hyperparameters}: plain values, ready for JSON. Of a model
+    given as an object that is its class, of which `make` cannot make it again."""
     settings = {field.name: getattr(attack, field.name)
                 for field in dataclasses.fields(attack)}
     if "loss" in settings:
         settings["loss"] = losses.name_of(settings["loss"])
-    settings = {name: "inf" if value == float("inf") else value
+    if "source" in settings and not isinstance(settings["source"], str):
+        settings["source"] = names.name_of(type(settings["source"]), {})
+    settings = {name: "inf" if value == float("inf") else
+                configuration(value) if isinstance(value, Attack) else value
                 for name, value in settings.items()}
     return {"name": names.name_of(type(attack), ATTACKS), **settings}
 
 
 def make(name, **hyperparameters):
     """An attack by its name, as a configuration has it. Raises InputError."""
+    if isinstance(hyperparameters.get("attack"), dict):
+        hyperparameters["attack"] = make(**hyperparameters["attack"])
     return names.make("attack", name, ATTACKS, hyperparameters)

@@ -239,11 +239,20 @@ def check_loss(name, loss):
         return loss
 
 
+def check_shape(name, shape):
+    """Of one example: whole numbers, as a tuple; or InputError."""
+    if not np.iterable(shape) or not (shape := tuple(shape)):
+        raise InputError(f"{name} is {shape!r}: give a tuple, for example (28, 28)")
+    return tuple(checks.count(name, side) for side in shape)
+
+
 # Hyperparameters mean the same wherever they occur.
 CHECKS = {"epsilon": checks.number, "overshoot": checks.number, "loss": check_loss,
           "clip": lambda name, value: checks.clip(value), "steps": checks.count,
+          "queries": checks.count,
+          "restarts": lambda name, value: checks.count(name, value, least=0),
           "step_size": lambda name, value: checks.number(name, value, above=True),
-          "seed": lambda name, value: checks.seed(value)}
+          "seed": lambda name, value: checks.seed(value), "shape": check_shape}
 
 
 def clipped(x, clip):

@@ -6,14 +6,15 @@ from typing import Callable
 
 import numpy as np
 
-from npgm.attacks.base import Attack, Attempt, clipped, draws, input_gradient
+from npgm.attacks.base import Attempt, input_gradient
 from npgm.attacks.fgsm import sign_step
+from npgm.attacks.many_steps import Best, ManySteps
 from npgm.checks import finite_rows
 from npgm.losses import evaluate, mistakes
 
 
 @dataclass(frozen=True)
-class PGD(Attack):
+class PGD(ManySteps):
     """x_adv = project(x_adv + step_size * sign(dJ/dx)), `steps` times, where
     project keeps every pixel within epsilon of x, and within clip = (low, high).
 
@@ -38,7 +39,7 @@ class PGD(Attack):
 
     def run(self, model, x, y, rows):
         x_adv = x.copy() if self.seed is None else self.start(x, rows)
-        best, finite, valid = _Best(x_adv), np.ones(len(x), bool), None
+        best, finite, valid = Best(x_adv), np.ones(len(x), bool), None
         lost_at = np.full(len(x), -1)
         for step in range(self.steps):
             gradient = input_gradient(model, x_adv, y, self.loss)
@@ -59,26 +60,3 @@ class PGD(Attack):
         best.see(x_adv, evaluate(self.loss, z, y)[0], mistakes(z, y),
                  finite_rows(z))
         return Attempt(best.x, finite | best.fools, valid, lost_at=lost_at)
-
-    def start(self, x, rows, *stream):
-        noise = draws(self.seed or 0, rows, lambda rng, count: rng.uniform(
-            -1, 1, (count, x.shape[1])), *stream)
-        return self.project(x + (self.epsilon * noise).astype(x.dtype), x)
-
-    def project(self, x_adv, x):
-        epsilon = x.dtype.type(self.epsilon)
-        return clipped(np.clip(x_adv, x - epsilon, x + epsilon), self.clip)
-
-
-class _Best:
-    """The best of the points seen, for each example: x, its loss, whether it fools."""
-
-    def __init__(self, x):
-        self.x, self.loss = x.copy(), np.full(len(x), -np.inf)
-        self.fools = np.zeros(len(x), bool)
-
-    def see(self, x, loss, fools, finite):
-        better = finite & ((fools & ~self.fools)
-                           | ((fools == self.fools) & (loss > self.loss)))
-        self.x[better], self.loss[better] = x[better], loss[better]
-        self.fools |= better & fools

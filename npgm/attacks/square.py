@@ -1,0 +1,121 @@
+"""The Square attack (Andriushchenko, Croce, Flammarion and Hein 2020, arXiv
+1912.00049): squares of one colour, kept where they raise the loss."""
+import math
+from dataclasses import dataclass
+from typing import Callable
+
+import numpy as np
+
+from npgm import checks
+from npgm.attacks.base import Attack, Attempt, clipped, draws
+from npgm.attacks.many_steps import Best
+from npgm.attacks.model import Guarded
+from npgm.checks import finite_rows
+from npgm.errors import InputError
+from npgm.losses import evaluate, mistakes
+
+# The queries, of 10,000, after which p is halved. Section 5.
+HALVED = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+
+
+@dataclass(frozen=True)
+class Square(Attack):
+    """Random search for the highest loss within epsilon of x: vertical stripes first,
+    then at each query one square at a random place, each of its channels moved to
+    x + epsilon or x - epsilon. The paper's Algorithms 1 and 2, in the maximum norm.
+
+    It asks a model for logits alone, so a masked gradient does not stop it, and every
+    example is valid. queries: logits asked of an example beside those of x, until it is
+    fooled; an example already wrong stays as it is. p: the squares' share of the
+    pixels, halved on the paper's schedule, rescaled to `queries`. loss: the paper's,
+    "margin", or "cross_entropy", its loss of targeted attacks. clip: None or (low,
+    high) for x_adv; the paper's is (0, 1).
+
+    shape of an example: (H, W), (C, H, W) or (H, W, C), of which the shorter of the
+    first and last axis are the channels. None: as the model takes it, if that is one of
+    these; rows of D numbers are images of one channel where D is a square number, or
+    else one pixel high and D wide. Where a square does not fit, it is a rectangle.
+    """
+
+    epsilon: float = 0.25
+    queries: int = 1000
+    p: float = 0.8
+    clip: tuple | None = None
+    seed: int = 0
+    shape: tuple | None = None
+    loss: str | Callable = "margin"
+
+    def __post_init__(self):
+        super().__post_init__()
+        checks.number("p", self.p, high=1, above=True)
+        if self.shape and len(self.shape) not in (2, 3):
+            raise InputError(f"shape is {self.shape}: give (H, W), (C, H, W) or "
+                             "(H, W, C)")
+
+    def run(self, model, x, y, rows):
+        taken = model.shape if isinstance(model, Guarded) else ()
+        pixels = _pixels(self.shape or taken, x.shape[1])
+        z, best, always = model.logits(x), Best(x), np.ones(len(x), bool)
+        finite = finite_rows(z)
+        going = np.flatnonzero(finite & ~mistakes(z, y))
+        for query in range(self.queries):
+            if not going.size:
+                break
+            if query == 0:
+                x_adv = self._stripes(x[going], pixels, rows, going)
+            else:
+                x_adv = self._square(best.x[going], x, pixels, rows, going, query)
+            z_adv, labels = model.logits(x_adv), y[going]
+            best.see(x_adv, evaluate(self.loss, z_adv, labels)[0],
+                     mistakes(z_adv, labels), finite_rows(z_adv), going)
+            going = going[~best.fools[going]]
+        return Attempt(best.x, finite, always, z)
+
+    def _stripes(self, x, pixels, rows, going):
+        """x, each column of pixels of each channel moved up or down."""
+        channels, _, width = pixels.shape
+        signs = draws(self.seed, rows, lambda rng, count: rng.integers(
+            0, 2, (count, channels, width)), 0)[going]
+        s = np.empty_like(x)
+        s[:, pixels] = 2 * signs[:, :, None] - 1
+        return clipped(x + x.dtype.type(self.epsilon) * s, self.clip)
+
+    def _square(self, x_adv, x, pixels, rows, going, query):
+        """x_adv of the examples `going` of x, with one more square in it, in place."""
+        channels, height, width = pixels.shape
+        p = self.p / 2 ** np.searchsorted(HALVED, 10_000 * query // self.queries)
+        h, w = _sides(p, height, width)
+        ends = [height - h + 1, width - w + 1] + channels * [2]
+        drawn = draws(self.seed, rows, lambda rng, count: rng.integers(
+            0, ends, (count, len(ends))), query)[going]
+        corner, signs = pixels[0, drawn[:, 0], drawn[:, 1]], 2 * drawn[:, 2:] - 1
+        square = pixels[:, :h, :w].reshape(channels, -1) - pixels[0, 0, 0]
+        at = corner[:, None, None] + square                     # (n, C, h w)
+        moved = x[going[:, None, None], at] + (
+            x.dtype.type(self.epsilon) * signs.astype(x.dtype))[:, :, None]
+        x_adv[np.arange(len(going))[:, None, None], at] = clipped(moved, self.clip)
+        return x_adv
+
+
+def _sides(p, height, width):
+    """Height and width of a square of a share p of the pixels; where it does not fit,
+    of a rectangle across the image."""
+    side = max(round(math.sqrt(p * height * width)), 1)
+    if side <= min(height, width):
+        return side, side
+    if height <= width:
+        return height, max(round(p * width), 1)
+    return max(round(p * height), 1), width
+
+
+def _pixels(shape, D):
+    """(C, H, W): where each channel of each pixel stands in a row of D numbers."""
+    if len(shape) not in (2, 3):
+        side = math.isqrt(D)
+        shape = (side, side) if side * side == D else (1, D)
+    if math.prod(shape) != D:
+        raise InputError(f"shape is {shape}: examples of {D} numbers have another")
+    at = np.arange(D).reshape(shape)
+    if at.ndim == 2:
+        return at[None]
+    return at if shape[0] <= shape[-1] else np.moveaxis(at, -1, 0)

@@ -1,0 +1,66 @@
+"""Transfer: examples made on one model, tried on another (Szegedy et al. 2014; Papernot
+et al. 2017: a black-box attack by way of a substitute)."""
+import math
+from dataclasses import dataclass
+
+from npgm import checks, names
+from npgm.attacks.base import Attack
+from npgm.attacks.fgsm import FGSM
+from npgm.attacks.model import Guarded, view
+from npgm.errors import InputError
+from npgm.network import MLP
+
+
+@dataclass(frozen=True)
+class Transfer(Attack):
+    """x_adv as `attack` makes it on `source`, a model that tells the same classes
+    apart; whether it fools is judged on the model at the call, which is asked for
+    logits alone.
+
+    source: any object with logits and vjp, or "package.module:name" of one. It is given
+    examples in the shape in which the model at the call takes them, an MLP rows; or in
+    `shape`, of one example. epsilon and clip are the attack's. valid and lost_at tell
+    of the gradient of the source.
+    """
+
+    source: object
+    attack: Attack = FGSM(loss="log_odds")
+    shape: tuple | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        source = _found(self.source)
+        if isinstance(source, type) or not hasattr(source, "logits"):
+            raise InputError(f"source is {self.source!r}: give a model, an object with "
+                             "logits(x) and vjp(x, dz)")
+        if not isinstance(self.attack, Attack):
+            raise InputError(f"attack is {self.attack!r}: give an attack, for example "
+                             "npgm.attacks.PGD(0.25)")
+
+    @property
+    def epsilon(self):
+        return self.attack.epsilon
+
+    @property
+    def clip(self):
+        return self.attack.clip
+
+    @property
+    def piece(self):
+        return self.attack.piece
+
+    def run(self, model, x, y, rows):
+        source = _found(self.source)
+        shape = self.shape or (
+            model.shape if isinstance(model, Guarded) and not isinstance(source, MLP)
+            else x.shape[1:])
+        if math.prod(shape) != x.shape[1]:
+            raise InputError(f"shape is {shape}: examples of {x.shape[1]} numbers have "
+                             "another")
+        source, classes = view(source, x.reshape(-1, *shape))
+        y = checks.labels(y, len(x), classes)
+        return self.attack.run(source, x, y, rows)._replace(z=None)
+
+
+def _found(source):
+    return names.find("source", source, {}) if isinstance(source, str) else source
