@@ -43,6 +43,5 @@ def told(what):
 
 
 def reason(error):
-    """What an error says, its first line; its type if it says nothing."""
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__
+    """What an error says, in one short line; its type if it says nothing."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

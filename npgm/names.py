@@ -14,7 +14,7 @@ def find(kind, name, known):
     if ":" not in str(name):
         raise InputError(f"{kind} {name!r}: {_nearest(name, known)}choose one of "
                          f"{', '.join(known)}, or package.module:Name")
-    return imported(kind, name)
+    return imported(kind, str(name))
 
 
 def imported(kind, name):

@@ -210,11 +210,11 @@ def test_nothing_pickles(name):
 @pytest.mark.parametrize("statement", [
     "import npgm",
     "from npgm import MLP, load_dataset, losses, optimizers, check_gradients",
-    "from npgm import attacks, defences, training, vanishing",
+    "from npgm import attacks, defences, models, training, vanishing",
     "import npgm.experiments.__main__"])
 def test_what_is_read_needs_neither_numba_nor_matplotlib(statement):
-    code = (f"import sys; {statement}; "
-            "print([m for m in ('numba', 'matplotlib') if m in sys.modules])")
+    code = (f"import sys; {statement}; slow = {{'numba', 'matplotlib', 'torch', 'jax', "
+            "'sklearn'}; print([*slow.intersection(sys.modules)])")
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)})

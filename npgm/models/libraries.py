@@ -172,8 +172,10 @@ def from_sklearn(estimator):
     if estimator.out_activation_ == "logistic" and estimator.n_outputs_ > 1:
         raise InputError("the MLPClassifier gives several labels an example: attacks "
                          "need one of its classes to be right")
-    if not np.array_equal(estimator.classes_, np.arange(len(estimator.classes_))):
-        warnings.warn(f"label k stands for classes_[k] of {estimator.classes_}: give "
+    classes = estimator.classes_.tolist()
+    if classes != list(range(len(classes))):
+        shown = ", ".join(map(str, classes))[:100]
+        warnings.warn(f"the classes are {shown}: logit k is that of classes_[k], give "
                       "y as np.searchsorted(estimator.classes_, y)", stacklevel=2)
     net = mlp(list(zip(estimator.coefs_, estimator.intercepts_)))
     if estimator.activation == "relu" or len(net.layers) == 1:
