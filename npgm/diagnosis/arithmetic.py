@@ -76,16 +76,14 @@ def arithmetic(z, y):
     leads = lead(kept, labels)
     ulps = np.abs(leads) / np.spacing(np.abs(kept).max(axis=1, initial=0))
     _, dz = cross_entropy(kept, labels)
-    count = len(z)
-    return Arithmetic(
-        str(z.dtype), *thresholds(z.dtype.name), _quantiles(leads), _quantiles(ulps),
-        np.count_nonzero(dz[np.arange(len(dz)), labels] == 0) / count,
-        np.count_nonzero(~dz.any(axis=1)) / count,
-        np.count_nonzero(coarse(kept)) / count)
+    shares = (np.count_nonzero(found) / len(z) for found in (
+        dz[np.arange(len(dz)), labels] == 0, ~dz.any(axis=1), coarse(kept)))
+    return Arithmetic(str(z.dtype), *thresholds(z.dtype.name), _quantiles(leads),
+                      _quantiles(ulps), *shares)
 
 
 def _quantiles(values):
     if not len(values):
         return {}
-    return {f"{q:g}": float(v) for q, v in zip(QUANTILES,
-                                              np.quantile(values, QUANTILES))}
+    return {f"{q:g}": float(value)
+            for q, value in zip(QUANTILES, np.quantile(values, QUANTILES))}

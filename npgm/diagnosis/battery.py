@@ -6,7 +6,7 @@ import numpy as np
 
 from npgm.attacks import (APGD, FGSM, PGD, Attack, DeepFool, RandomSign, Square,
                           Transfer)
-from npgm.attacks.base import GRADIENT_LOST, bounded, clipped
+from npgm.attacks.base import bounded, clipped
 from npgm.losses import cross_entropy, mistakes
 from npgm.vanishing import in_float64
 
@@ -106,7 +106,7 @@ def attack_all(entries, model, x, y, epsilon, clip, z):
     """Make every attack of a battery. x (N, ...): as the model takes it; z (N, C): its
     logits of x. Yields the Outcome so far, before the first and after each."""
     natural = mistakes(z, y)
-    outcome = Outcome({"natural": natural}, {}, np.where(natural, 0.0, np.inf), x.copy())
+    outcome = Outcome({"natural": natural}, {}, np.where(natural, 0, np.inf), x.copy())
     yield outcome
     for name, entry in entries.items():
         result = entry.attack(model, x, y)

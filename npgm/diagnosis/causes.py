@@ -37,6 +37,7 @@ LONGEST, SHORTEST = 1 / 128, 1 / 2048
 RATIO = 4               # of the two steps
 DISAGREEMENT = 0.5      # ReLU's kinks make some 0.1; noise makes 1, a wrong sign 2
 ROUNDINGS = 16          # differences below so many units of rounding say nothing
+CALLS = 2 * 2 + 2 * 2 * (DIRECTIONS + 1)     # of the model for an example
 RANDOM = 1e-4           # AutoAttack's tolerance for two calls, of normalized logits
 SATURATED = 2.0 ** -10  # 1 - p below this has lost half of float32's digits
 
@@ -55,11 +56,12 @@ class Gradients:
     error: np.ndarray
 
 
-def steps(dtype, scale):
-    """The two steps of the differences, longest first, for data of a dtype that span
-    `scale`."""
-    longest = np.clip(np.finfo(dtype).eps ** (1 / 3), SHORTEST, LONGEST)
-    return longest * scale, longest * scale / RATIO
+def steps_of(x, z, scale):
+    """The two steps of the differences, longest first, for examples x that span `scale`
+    and logits z: for the dtype of the coarser of the two."""
+    unit = max(np.finfo(array.dtype).eps for array in (x, z))
+    longest = float(np.clip(unit ** (1 / 3), SHORTEST, LONGEST)) * scale
+    return longest, longest / RATIO
 
 
 def gradients(model, x, y, scale, seed=0):
@@ -126,7 +128,7 @@ def _differences(model, x, gradient, rows, scale, seed):
                       for s in directions], axis=1)
     moves = np.zeros(len(x), bool)
     measured, doubt = [], []
-    for step in steps(np.result_type(x.dtype, gradient.z.dtype), scale):
+    for step in steps_of(x, gradient.z, scale):
         along = []
         for s in directions:
             above, below = x + x.dtype.type(step) * s, x - x.dtype.type(step) * s

@@ -9,6 +9,7 @@ from npgm.attacks import FGSM, PGD, RandomSign
 FRACTIONS = (0, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 BEYOND = (1.25, 1.5, 2, 3, 4)
 STEPS = 20              # of the PGD that looks for what is nearer, or farther
+CALLS = ((len(FRACTIONS) + len(BEYOND)) * (2 * STEPS + 3 + 3) + 3 * 2)  # an example
 
 
 @dataclass(frozen=True)

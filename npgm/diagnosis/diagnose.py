@@ -1,0 +1,145 @@
+"""The whole diagnosis of a model: measured, judged, reported."""
+import time
+import warnings
+
+import numpy as np
+from tqdm import tqdm
+
+from npgm import checks
+from npgm.attacks.base import checked, input_gradient
+from npgm.diagnosis import battery, causes, curve, verdict
+from npgm.diagnosis.arithmetic import arithmetic
+from npgm.diagnosis.cost import Counted
+from npgm.diagnosis.report import Report, worst_examples
+from npgm.diagnosis.signs import warning_signs
+from npgm.diagnosis.statistics import paired_exact, wilson
+from npgm.diagnosis.surrogate import train_surrogate
+from npgm.errors import InputError
+from npgm.losses import log_odds
+from npgm.network import MLP
+
+# Attacks along the gradient at x itself, and along many; those of a black box.
+ONE_STEP = ("fgsm", "fgsm_repaired")
+MANY_STEPS = ("pgd", "pgd_repaired", "apgd", "apgd_repaired")
+BLACK_BOX = ("square", "transfer", "random_sign")
+
+
+def diagnose(model, x, y, epsilon=0.25, clip="data", seed=0, quick=False,
+             black_box=True, progress=False):
+    """Whether a model's gradient is masked, by what, and how robust it is -> Report.
+
+    model: any object with logits(x) -> (N, C) and vjp(x, dz), as npgm.models makes of
+    other libraries'. x (N, ...): examples, floats, as the model takes them; y (N,)
+    labels. epsilon: the largest change of a pixel, above 0. clip: (low, high), what an
+    attacked pixel may be; None for no bounds; "data": (0, 1) if x lies within, else no
+    bounds. quick: shorter attacks, for a look. black_box: with Square and transfer,
+    which take most of the time. progress: a bar on standard error. The same seed gives
+    the same numbers. Raises InputError if model, x or y do not fit each other.
+    """
+    epsilon = checks.number("epsilon", epsilon, above=True)
+    seed = checks.seed(seed)
+    clip = _clip(clip, x)
+    with warnings.catch_warnings():     # what they tell is measured, and in the report
+        warnings.simplefilter("ignore")
+        first, rows, y = checked(model, x, y, clip, epsilon)
+        start, classes = time.monotonic(), first.logits(rows[:1]).shape[1]
+        surrogate = train_surrogate(rows, y, classes, seed) if black_box else None
+        entries = battery.battery(epsilon, clip, seed, classes,
+                                  battery.QUICK if quick else battery.FULL, surrogate)
+        planned = planned_calls(entries, len(x))
+        with tqdm(total=planned, unit=" calls", unit_scale=True, leave=False,
+                  disable=not progress) as bar:
+            counted = Counted(model, bar.update)
+            measured = _measure(counted, x, y, epsilon, clip, seed, entries)
+    return Report(
+        settings={"epsilon": epsilon, "clip": clip, "seed": seed, "quick": bool(quick),
+                  "black_box": bool(black_box), "examples": len(x)},
+        headings={name: entry.heading for name, entry in entries.items()},
+        cost={"planned_calls": planned, "calls": counted.calls,
+              "seconds": round(time.monotonic() - start, 1)},
+        sign_agreement_float64=_agreement_float64(model, rows, y), **measured)
+
+
+def _clip(clip, x):
+    """What clip stands for."""
+    if isinstance(clip, str) and clip == "data":
+        inside = isinstance(x, np.ndarray) and x.size and x.dtype.kind == "f" and (
+            0 <= x.min() and x.max() <= 1)
+        return (0.0, 1.0) if inside else None
+    return None if clip is None else checks.clip(clip)
+
+
+def planned_calls(entries, count):
+    """Calls of the model, at most, for that many examples: told before."""
+    return count * (causes.CALLS + curve.CALLS
+                    + sum(entry.calls for entry in entries.values()))
+
+
+def _measure(model, x, y, epsilon, clip, seed, entries):
+    """The measured parts of a Report, by their names."""
+    rows_model, rows, _ = checked(model, x, y, clip, epsilon)
+    low, high = clip or (float(x.min()), float(x.max()))
+    found = causes.gradients(rows_model, rows, y, (high - low) or 1.0, seed)
+    for outcome in battery.attack_all(entries, model, x, y, epsilon, clip, found.z):
+        pass
+    security = curve.security_curve(model, x, y, epsilon, clip, seed, outcome,
+                                    (high - low) or np.inf)
+    signs = warning_signs(model, x, y, epsilon, clip, seed, outcome.success)
+    shares = {name: share for name in causes.CAUSES
+              if (share := float(np.mean(found.cause == name)))}
+    findings = _findings(shares, outcome, security, signs, epsilon)
+    return {"arithmetic": arithmetic(found.z, y), "causes": shares, "cause": found.cause,
+            "sign_agreement": _mean(found.agreement), "success": outcome.success,
+            "curve": security, "signs": signs, "findings": findings,
+            "verdict": verdict.judge(findings), "steps": causes.steps_of(x, found.z, (
+                high - low) or 1.0),
+            "worst": worst_examples(model, x, y, outcome, found.z)}
+
+
+def _findings(shares, outcome, security, signs, epsilon):
+    success = outcome.success
+    pairs = [(success[f"{name}_repaired"], success[name]) for name in ("fgsm", "pgd")]
+    repaired, attacked = max(pairs, key=lambda pair: _more(*pair))
+    black = _any(success, BLACK_BOX) & ~_any(success, set(success) - {*BLACK_BOX})
+    many, one = _any(success, MANY_STEPS), _any(success, ONE_STEP)
+    robust, errors = outcome.distance <= epsilon, security.errors["attacked"]
+    at = security.epsilons.index(epsilon)
+    return verdict.Findings(
+        causes=shares, errors={name: _mean(hit) for name, hit in success.items()},
+        rounded=_more(repaired, attacked),
+        rounded_chance=paired_exact(repaired, attacked),
+        lost=_mean(outcome.lost["pgd_repaired"] | outcome.lost["apgd_repaired"]),
+        black=_mean(black), black_chance=paired_exact(black, np.zeros_like(black)),
+        many=_more(many, one), many_chance=paired_exact(many, one),
+        alignment=next((sign.value for sign in signs
+                        if sign.name == "gradient_alignment"), None),
+        fall=max(errors[:at + 1]) - errors[at],
+        robust_error=_mean(robust), interval=wilson(int(robust.sum()), len(robust)))
+
+
+def _any(success, names):
+    """(N,): fooled by one of those attacks, as far as they were made."""
+    return np.logical_or.reduce([success[name] for name in names if name in success])
+
+
+def _more(a, b):
+    return _mean(a) - _mean(b)
+
+
+def _mean(values):
+    """The mean of what is a number; nan if nothing is."""
+    values = np.asarray(values, float)
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _agreement_float64(model, x, y):
+    """As sign_agreement, of float32's gradient as attacked against that of the whole
+    network in float64; None of a model that is not an MLP of float32."""
+    if not (isinstance(model, MLP) and model.dtype == np.float32):
+        return None
+    wide = MLP(model.sizes, model.theta.astype("float64")).compiled()
+    return _mean(np.concatenate([causes.sign_agreement(
+        input_gradient(model, x[s:s + 500], y[s:s + 500], "cross_entropy").dx,
+        input_gradient(wide, x[s:s + 500].astype("float64"), y[s:s + 500], log_odds).dx)
+        for s in range(0, len(x), 500)]))

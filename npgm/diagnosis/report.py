@@ -1,0 +1,173 @@
+"""What a diagnosis says: as numbers, as JSON, as text."""
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from npgm import provenance, tables
+from npgm.diagnosis.arithmetic import Arithmetic
+from npgm.diagnosis.causes import CAUSES
+from npgm.diagnosis.curve import Curve
+from npgm.diagnosis.verdict import Findings, Verdict, percent
+
+PICTURED = 6            # of the worst examples
+
+
+@dataclass(frozen=True)
+class Worst:
+    """Examples that every attack along the gradient as attacked left standing, and
+    another fooled: x, x_adv (K, ...), labels y (K,), what the model says of each before
+    and after, and the distance (K,) of the nearest known. Empty if there are none."""
+
+    x: np.ndarray
+    x_adv: np.ndarray
+    y: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    distance: np.ndarray
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a diagnosis found of N examples; every share and error is of 1.
+
+    settings: epsilon, clip, seed, ... as asked for. arithmetic: npgm.diagnosis.
+    Arithmetic. causes: {cause: share} of each example's gradient, summing to 1; cause
+    (N,): each one's. steps: of the finite differences, in units of x. sign_agreement:
+    of the gradient as attacked with the residual's in exact arithmetic, mean over
+    examples; sign_agreement_float64: with the whole network's in float64, of an MLP.
+    success: {attack: (N,) bool}; headings: {attack: in words}. curve: the security
+    curve. signs: warning signs. findings: what the verdict goes by. cost: calls of the
+    model, planned and counted, and seconds.
+    """
+
+    settings: dict
+    arithmetic: Arithmetic
+    causes: dict
+    cause: np.ndarray
+    steps: tuple
+    sign_agreement: float
+    sign_agreement_float64: float | None
+    success: dict
+    headings: dict
+    curve: Curve
+    signs: tuple
+    findings: Findings
+    verdict: Verdict
+    worst: Worst
+    cost: dict
+
+    @property
+    def masked(self):
+        """Whether the gradient hides what is there."""
+        return self.verdict.masked
+
+    @property
+    def errors(self):
+        """{attack: error}, "natural" without any."""
+        return self.findings.errors
+
+    @property
+    def robust_error(self):
+        """The error under whichever attack fools, example by example: the robust error
+        is at least this."""
+        return self.findings.robust_error
+
+    @property
+    def robust_interval(self):
+        """(low, high) of robust_error, with 95 % confidence (Wilson), for other
+        examples like these."""
+        return self.findings.interval
+
+    def json(self):
+        """Plain values, as DIR/NAME.json has them; NaN is None."""
+        signs = [{"name": sign.name, "raised": sign.raised, "value": sign.value,
+                  "threshold": sign.threshold, "why": sign.why, "source": sign.source,
+                  "definition": " ".join(sign.definition.split())}
+                 for sign in self.signs]
+        return _plain({
+            "masked": self.masked, "verdict": asdict(self.verdict),
+            "robust_error": self.robust_error, "robust_interval": self.robust_interval,
+            "settings": self.settings, "arithmetic": asdict(self.arithmetic),
+            "causes": self.causes, "steps": self.steps,
+            "sign_agreement": self.sign_agreement,
+            "sign_agreement_float64": self.sign_agreement_float64,
+            "errors": self.errors, "headings": self.headings,
+            "curve": asdict(self.curve), "signs": signs,
+            "findings": asdict(self.findings), "cost": self.cost,
+            "machine": provenance.machine()})
+
+    def __str__(self):
+        return "\n".join([self.verdict.line, *_sections(self)])
+
+
+def worst_examples(model, x, y, outcome, z):
+    """The Worst of an Outcome, those that are fooled nearest first."""
+    held = ~np.logical_or.reduce([outcome.success[name] for name in (
+        "natural", "fgsm", "pgd", "apgd")])
+    there = np.flatnonzero(held & outcome.fooled)
+    rows = there[np.argsort(outcome.distance[there], kind="stable")][:PICTURED]
+    x_adv = outcome.fooling[rows]
+    after = model.logits(x_adv).argmax(axis=1) if rows.size else rows
+    return Worst(x[rows], x_adv, y[rows], z[rows].argmax(axis=1), after,
+                 outcome.distance[rows])
+
+
+def _sections(report):
+    """The parts of the text below the verdict."""
+    settings, cost = report.settings, report.cost
+    clip = settings["clip"] and "{:g} to {:g}".format(*settings["clip"])
+    yield (f"{settings['examples']:,} examples, epsilon {settings['epsilon']:g}, "
+           f"{f'pixels {clip}' if clip else 'no clip'}, seed {settings['seed']}"
+           + (", quick: the robust error is a look, not a number to report"
+              if settings["quick"] else ""))
+    for name, advice in zip(report.verdict.causes, report.verdict.advice):
+        yield f"  {name.replace('_', ' ')}: {advice}"
+    yield "\nWhy each example's gradient is what it is\n" + tables.plain(
+        [("cause", lambda row: row[0].replace("_", " ")),
+         ("share", lambda row: percent(row[1]))], report.causes.items()).rstrip()
+    yield "\n" + "\n".join(arithmetic_lines(report))
+    yield f"\nError at epsilon {settings['epsilon']:g}\n" + tables.plain(
+        [("attack", lambda row: report.headings.get(row[0], "none")),
+         ("error", lambda row: percent(row[1]))],
+        [*report.errors.items()]).rstrip()
+    yield "\nError against epsilon\n" + tables.plain(
+        [("epsilon", lambda row: f"{row[0]:g}"),
+         *((name, lambda row, k=k: percent(row[k]))
+           for k, name in enumerate(report.curve.errors, 1))],
+        list(zip(report.curve.epsilons, *report.curve.errors.values()))).rstrip()
+    raised = [sign for sign in report.signs if sign.raised]
+    yield f"\nWarning signs: {len(raised)} of {len(report.signs)}" + "".join(
+        f"\n  {sign.name.replace('_', ' ')}: {sign.why}" for sign in raised)
+    yield (f"\n{cost['calls']:,} calls of the model (an example each, at most "
+           f"{cost['planned_calls']:,}), {cost['seconds']:g} s")
+
+
+def arithmetic_lines(report):
+    """What the arithmetic found, in sentences."""
+    found, settings = report.arithmetic, report.settings
+    lead = found.lead
+    yield (f"In {found.dtype} the label's entry of the residual rounds to 0 once its "
+           f"logit leads by {found.label_threshold:.1f} ({percent(found.label_rounded)} "
+           f"of the examples), all of it beyond {found.residual_threshold:.1f} "
+           f"({percent(found.residual_rounded)}).")
+    if lead:
+        yield (f"The label's logit leads by {lead['0.5']:.3g} (median; 5 % below "
+               f"{lead['0.05']:.3g}, 5 % above {lead['0.95']:.3g}), "
+               f"{found.ulps['0.5']:,.0f} units in the last place of the logits.")
+    yield (f"The gradient as attacked has the right sign at {percent(report.sign_agreement)}"
+           " of the pixels (against the residual in exact arithmetic"
+           + (f"; the whole network in float64: {percent(report.sign_agreement_float64)}"
+              if report.sign_agreement_float64 is not None else "") + ").")
+    yield (f"Finite differences of the logits with steps of {report.steps[0]:.2g} and "
+           f"{report.steps[1]:.2g} (epsilon is {settings['epsilon']:g}).")
+
+
+def _plain(value):
+    """A value as JSON has it: lists, plain numbers, None for NaN and infinity."""
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
