@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 _HOME = {"load_dataset": "npgm.data", "Dataset": "npgm.data", "MLP": "npgm.network",
          "train": "npgm.training", "Trainer": "npgm.training",
-         "check_gradients": "npgm.gradient_check", "NpgmError": "npgm.errors"}
+         "check_gradients": "npgm.gradient_check", "diagnose": "npgm.diagnosis", "NpgmError": "npgm.errors"}
 _MODULES = ("attacks", "data", "defences", "errors", "losses", "models", "network",
             "optimizers", "training", "vanishing")
 

@@ -46,6 +46,16 @@ def replacing(path, durable=True):
         raise
 
 
+def check_can_write(path):
+    """StorageError unless a file can be written at path: said before the long work."""
+    path = Path(path)
+    if path.is_dir() or not path.parent.is_dir():
+        wrong = path if path.is_dir() else path.parent
+        raise StorageError(f"cannot write {path}: {wrong} is "
+                           f"{'a folder' if path.is_dir() else 'no folder'}")
+    check_writable(path.parent)
+
+
 def check_writable(folder):
     """Make the folder; StorageError if it cannot be written to."""
     folder = Path(folder)
@@ -113,21 +123,38 @@ def read_arrays(path):
 
     Never unpickles: an archive that holds Python objects is refused.
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise InputError(f"path is {path!r}: give the name of an .npz file")
-    try:
+    with _reading(path, ".npz", "archive of plain arrays"):
         with zipfile.ZipFile(path) as archive:
             _check_promises(archive, Path(path).stat().st_size)
         with np.load(path, allow_pickle=False) as archive:
             return {name: array.astype(array.dtype.newbyteorder("="), copy=False)
                     for name, array in archive.items()}
+
+
+def read_array(path):
+    """The array of a .npy file, in this machine's byte order, mapped: what a header
+    promises beyond the file is refused. DataError if it is missing or damaged."""
+    with _reading(path, ".npy", "file of one plain array"):
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("it is an archive of several")
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+@contextlib.contextmanager
+def _reading(path, kind, what):
+    """Whatever goes wrong within is told as DataError."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError(f"path is {path!r}: give the name of an {kind} file")
+    try:
+        yield
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
     except IsADirectoryError:
-        raise DataError(f"{path} is a folder: give an .npz file") from None
+        raise DataError(f"{path} is a folder: give an {kind} file") from None
     except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds
-        raise DataError(f"{path} is not a whole .npz archive of plain arrays "
-                        f"({reason(error)}): replace it or move it away") from error
+        raise DataError(f"{path} is not a whole {kind} {what} ({reason(error)}): "
+                        "replace it or move it away") from error
 
 
 def _check_promises(archive, size):

@@ -67,6 +67,7 @@ npgm.plots
 npgm.page
 npgm.tables
 npgm.provenance
+npgm.command
 npgm.diagnosis.arithmetic
 npgm.diagnosis.causes
 npgm.diagnosis.cost
@@ -80,7 +81,14 @@ npgm.diagnosis.signs.pintor
 npgm.diagnosis.signs.athalye
 npgm.diagnosis.signs.alignment
 npgm.diagnosis.signs
+npgm.diagnosis.verdict
+npgm.diagnosis.picture
+npgm.diagnosis.report
+npgm.diagnosis.surrogate
+npgm.diagnosis.diagnose
+npgm.diagnosis.examples
 npgm.diagnosis
+npgm.diagnosis.__main__
 npgm.experiments
 npgm.experiments.protocol
 npgm.experiments.measures

@@ -93,7 +93,7 @@ def test_figures_that_cannot_be_drawn_are_told_before_the_work(data, tmp_path):
 
 @pytest.mark.parametrize("text, steps", [("3", 3), ("1,000", 1000), ("1e5", 100_000)])
 def test_numbers_as_people_write_them(text, steps):
-    from npgm.experiments.__main__ import positive
+    from npgm.command import positive
     assert positive(text) == steps
 
 

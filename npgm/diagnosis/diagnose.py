@@ -14,18 +14,17 @@ from npgm.diagnosis.report import Report, worst_examples
 from npgm.diagnosis.signs import warning_signs
 from npgm.diagnosis.statistics import paired_exact, wilson
 from npgm.diagnosis.surrogate import train_surrogate
-from npgm.errors import InputError
 from npgm.losses import log_odds
 from npgm.network import MLP
 
 # Attacks along the gradient at x itself, and along many; those of a black box.
 ONE_STEP = ("fgsm", "fgsm_repaired")
 MANY_STEPS = ("pgd", "pgd_repaired", "apgd", "apgd_repaired")
-BLACK_BOX = ("square", "transfer", "random_sign")
+BLACK_BOX = {"square", "transfer", "random_sign"}
 
 
 def diagnose(model, x, y, epsilon=0.25, clip="data", seed=0, quick=False,
-             black_box=True, progress=False):
+             black_box=True, progress=False, name=""):
     """Whether a model's gradient is masked, by what, and how robust it is -> Report.
 
     model: any object with logits(x) -> (N, C) and vjp(x, dz), as npgm.models makes of
@@ -33,8 +32,9 @@ def diagnose(model, x, y, epsilon=0.25, clip="data", seed=0, quick=False,
     labels. epsilon: the largest change of a pixel, above 0. clip: (low, high), what an
     attacked pixel may be; None for no bounds; "data": (0, 1) if x lies within, else no
     bounds. quick: shorter attacks, for a look. black_box: with Square and transfer,
-    which take most of the time. progress: a bar on standard error. The same seed gives
-    the same numbers. Raises InputError if model, x or y do not fit each other.
+    which take most of the time. progress: a bar, where standard error is a terminal.
+    name: what reports call the model. The same seed gives the same numbers. Raises
+    InputError if model, x or y do not fit each other.
     """
     epsilon = checks.number("epsilon", epsilon, above=True)
     seed = checks.seed(seed)
@@ -48,10 +48,11 @@ def diagnose(model, x, y, epsilon=0.25, clip="data", seed=0, quick=False,
                                   battery.QUICK if quick else battery.FULL, surrogate)
         planned = planned_calls(entries, len(x))
         with tqdm(total=planned, unit=" calls", unit_scale=True, leave=False,
-                  disable=not progress) as bar:
+                  mininterval=0.5, disable=None if progress else True) as bar:
             counted = Counted(model, bar.update)
             measured = _measure(counted, x, y, epsilon, clip, seed, entries)
     return Report(
+        name=str(name),
         settings={"epsilon": epsilon, "clip": clip, "seed": seed, "quick": bool(quick),
                   "black_box": bool(black_box), "examples": len(x)},
         headings={name: entry.heading for name, entry in entries.items()},
@@ -79,20 +80,20 @@ def _measure(model, x, y, epsilon, clip, seed, entries):
     """The measured parts of a Report, by their names."""
     rows_model, rows, _ = checked(model, x, y, clip, epsilon)
     low, high = clip or (float(x.min()), float(x.max()))
-    found = causes.gradients(rows_model, rows, y, (high - low) or 1.0, seed)
+    scale = (high - low) or 1.0
+    found = causes.gradients(rows_model, rows, y, scale, seed)
     for outcome in battery.attack_all(entries, model, x, y, epsilon, clip, found.z):
         pass
-    security = curve.security_curve(model, x, y, epsilon, clip, seed, outcome,
-                                    (high - low) or np.inf)
+    security = curve.security_curve(model, x, y, epsilon, clip, seed, outcome, scale)
     signs = warning_signs(model, x, y, epsilon, clip, seed, outcome.success)
     shares = {name: share for name in causes.CAUSES
               if (share := float(np.mean(found.cause == name)))}
     findings = _findings(shares, outcome, security, signs, epsilon)
-    return {"arithmetic": arithmetic(found.z, y), "causes": shares, "cause": found.cause,
+    return {"arithmetic": arithmetic(found.z, y), "causes": shares,
+            "cause": found.cause, "steps": causes.steps_of(x, found.z, scale),
             "sign_agreement": _mean(found.agreement), "success": outcome.success,
             "curve": security, "signs": signs, "findings": findings,
-            "verdict": verdict.judge(findings), "steps": causes.steps_of(x, found.z, (
-                high - low) or 1.0),
+            "verdict": verdict.judge(findings),
             "worst": worst_examples(model, x, y, outcome, found.z)}
 
 
@@ -100,7 +101,7 @@ def _findings(shares, outcome, security, signs, epsilon):
     success = outcome.success
     pairs = [(success[f"{name}_repaired"], success[name]) for name in ("fgsm", "pgd")]
     repaired, attacked = max(pairs, key=lambda pair: _more(*pair))
-    black = _any(success, BLACK_BOX) & ~_any(success, set(success) - {*BLACK_BOX})
+    black = _any(success, BLACK_BOX) & ~_any(success, success.keys() - BLACK_BOX)
     many, one = _any(success, MANY_STEPS), _any(success, ONE_STEP)
     robust, errors = outcome.distance <= epsilon, security.errors["attacked"]
     at = security.epsilons.index(epsilon)
@@ -108,7 +109,7 @@ def _findings(shares, outcome, security, signs, epsilon):
         causes=shares, errors={name: _mean(hit) for name, hit in success.items()},
         rounded=_more(repaired, attacked),
         rounded_chance=paired_exact(repaired, attacked),
-        lost=_mean(outcome.lost["pgd_repaired"] | outcome.lost["apgd_repaired"]),
+        lost=_mean(outcome.lost["apgd_repaired"]),
         black=_mean(black), black_chance=paired_exact(black, np.zeros_like(black)),
         many=_more(many, one), many_chance=paired_exact(many, one),
         alignment=next((sign.value for sign in signs

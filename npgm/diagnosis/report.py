@@ -1,11 +1,11 @@
-"""What a diagnosis says: as numbers, as JSON, as text."""
+"""What a diagnosis says: as numbers, as JSON, as text, as a picture."""
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from npgm import provenance, tables
+from npgm import plots, provenance, storage, tables
+from npgm.diagnosis import picture
 from npgm.diagnosis.arithmetic import Arithmetic
-from npgm.diagnosis.causes import CAUSES
 from npgm.diagnosis.curve import Curve
 from npgm.diagnosis.verdict import Findings, Verdict, percent
 
@@ -30,7 +30,7 @@ class Worst:
 class Report:
     """All that a diagnosis found of N examples; every share and error is of 1.
 
-    settings: epsilon, clip, seed, ... as asked for. arithmetic: npgm.diagnosis.
+    name: the model's, or "". settings: what was asked for. arithmetic: see
     Arithmetic. causes: {cause: share} of each example's gradient, summing to 1; cause
     (N,): each one's. steps: of the finite differences, in units of x. sign_agreement:
     of the gradient as attacked with the residual's in exact arithmetic, mean over
@@ -40,6 +40,7 @@ class Report:
     model, planned and counted, and seconds.
     """
 
+    name: str
     settings: dict
     arithmetic: Arithmetic
     causes: dict
@@ -79,13 +80,13 @@ class Report:
         return self.findings.interval
 
     def json(self):
-        """Plain values, as DIR/NAME.json has them; NaN is None."""
+        """Plain values, all of it but the pictures; NaN and infinity are None."""
         signs = [{"name": sign.name, "raised": sign.raised, "value": sign.value,
                   "threshold": sign.threshold, "why": sign.why, "source": sign.source,
                   "definition": " ".join(sign.definition.split())}
                  for sign in self.signs]
         return _plain({
-            "masked": self.masked, "verdict": asdict(self.verdict),
+            "model": self.name, "masked": self.masked, "verdict": asdict(self.verdict),
             "robust_error": self.robust_error, "robust_interval": self.robust_interval,
             "settings": self.settings, "arithmetic": asdict(self.arithmetic),
             "causes": self.causes, "steps": self.steps,
@@ -98,6 +99,13 @@ class Report:
 
     def __str__(self):
         return "\n".join([self.verdict.line, *_sections(self)])
+
+    def write_json(self, path):
+        storage.write_json(path, self.json())
+
+    def write_figure(self, path):
+        """A PNG."""
+        plots.save(plots.png(picture.draw(self)), path)
 
 
 def worst_examples(model, x, y, outcome, z):
@@ -147,17 +155,18 @@ def arithmetic_lines(report):
     found, settings = report.arithmetic, report.settings
     lead = found.lead
     yield (f"In {found.dtype} the label's entry of the residual rounds to 0 once its "
-           f"logit leads by {found.label_threshold:.1f} ({percent(found.label_rounded)} "
-           f"of the examples), all of it beyond {found.residual_threshold:.1f} "
-           f"({percent(found.residual_rounded)}).")
+           f"logit leads by {found.label_threshold:.1f} "
+           f"({percent(found.label_rounded)} of the examples), all of it beyond "
+           f"{found.residual_threshold:.1f} ({percent(found.residual_rounded)}).")
     if lead:
         yield (f"The label's logit leads by {lead['0.5']:.3g} (median; 5 % below "
                f"{lead['0.05']:.3g}, 5 % above {lead['0.95']:.3g}), "
                f"{found.ulps['0.5']:,.0f} units in the last place of the logits.")
-    yield (f"The gradient as attacked has the right sign at {percent(report.sign_agreement)}"
-           " of the pixels (against the residual in exact arithmetic"
-           + (f"; the whole network in float64: {percent(report.sign_agreement_float64)}"
-              if report.sign_agreement_float64 is not None else "") + ").")
+    wide = report.sign_agreement_float64
+    yield ("The gradient as attacked has the sign it has with the residual in exact "
+           f"arithmetic at {percent(report.sign_agreement)} of the pixels"
+           + (f", and the whole network's in float64 at {percent(wide)}"
+              if wide is not None else "") + ".")
     yield (f"Finite differences of the logits with steps of {report.steps[0]:.2g} and "
            f"{report.steps[1]:.2g} (epsilon is {settings['epsilon']:g}).")
 

@@ -12,7 +12,7 @@ try:
     import time
     from pathlib import Path
 
-    from npgm import plots, provenance, sources, storage, streams, tables
+    from npgm import command, plots, provenance, sources, storage, streams, tables
     from npgm.data import load_dataset
     from npgm.errors import DataError, Interrupted, NpgmError, StorageError
     from npgm.experiments import protocol
@@ -31,18 +31,9 @@ NAMES = (*EXPERIMENTS, verdicts.NAME, report.NAME, "all")
 def main(arguments=None):
     streams.prepare()
     options = parse(arguments)
-    fresh = options.fresh
-    try:
-        with scheduler.termination_as_interrupt():
-            run(options)
-    except (Interrupted, KeyboardInterrupt):
-        without = ", without --fresh," if fresh else ""
-        say(f"\ninterrupted; give the same command again{without} to go on", error=True)
-        return 130
-    except NpgmError as error:
-        say(f"error: {error}", error=True)
-        return 1
-    return 0
+    without = ", without --fresh," if options.fresh else ""
+    return command.status(lambda: run(options),
+                          f"give the same command again{without} to go on")
 
 
 def run(options):
@@ -58,17 +49,6 @@ def run(options):
         run_experiment(EXPERIMENTS[options.name], options)
 
 
-def positive(text):
-    """A whole number of at least 1, written 100000, 100,000 or 1e5."""
-    try:
-        number = float(text.replace(",", ""))
-        if number >= 1 and number == int(number):
-            return int(number)
-    except (ValueError, OverflowError):
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of at least 1")
-
-
 def named(text):
     """The name of an experiment, or of what else there is."""
     if text in NAMES:
@@ -79,12 +59,6 @@ def named(text):
         + "choose one of " + ", ".join(NAMES))
 
 
-def folder(text):
-    if not text:
-        raise argparse.ArgumentTypeError("give the name of a folder")
-    return Path(text)
-
-
 def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m npgm.experiments", allow_abbrev=False,
@@ -93,16 +67,17 @@ def parse(arguments):
                         help="one of: " + ", ".join(NAMES) + ". claims and "
                         "report (report.html, a page) read stored results and train "
                         "nothing; all does everything")
-    parser.add_argument("--steps", type=positive, metavar="N",
+    parser.add_argument("--steps", type=command.positive, metavar="N",
                         help=f"updates a run (default: {protocol.STEPS:,})")
-    parser.add_argument("--seeds", type=positive, metavar="N", default=1,
+    parser.add_argument("--seeds", type=command.positive, metavar="N", default=1,
                         help="how many seeds, from 0 (default: 1)")
-    parser.add_argument("--jobs", type=positive, metavar="N",
+    parser.add_argument("--jobs", type=command.positive, metavar="N",
                         default=_available_cores(),
                         help="processes (default: the cores, %(default)s)")
-    parser.add_argument("--out", metavar="DIR", default=DEFAULT_OUT, type=folder,
+    parser.add_argument("--out", metavar="DIR", default=DEFAULT_OUT,
+                        type=command.folder,
                         help="where results and runs are kept (default: results)")
-    parser.add_argument("--data", metavar="DIR", type=folder,
+    parser.add_argument("--data", metavar="DIR", type=command.folder,
                         help="a folder of four IDX files (default: MNIST)")
     parser.add_argument("--quick", action="store_true",
                         help=f"{protocol.QUICK_STEPS:,} updates: a minute or two, for "

@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from tqdm import tqdm
 
 from npgm import cache, provenance
+from npgm.command import termination_as_interrupt
 from npgm.errors import DataError, Interrupted, NpgmError
 from npgm.experiments.store import worker
 from npgm.experiments.store.process import GRACE, prepare_worker
@@ -115,22 +116,6 @@ def _interrupts(how):
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
-def termination_as_interrupt():
-    """SIGTERM to this process does what Ctrl-C does."""
-    def interrupt(signum, frame):
-        raise KeyboardInterrupt
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:          # not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class _Bar:

@@ -1,0 +1,57 @@
+"""What the commands share: how options are read, and what a command ends with."""
+import argparse
+import contextlib
+import signal
+from pathlib import Path
+
+from npgm.errors import Interrupted, NpgmError
+from npgm.streams import say
+
+
+def status(run, interrupted):
+    """Exit status of run(): what it returns, 0 for None; 1 if it could not be done,
+    told in a line; 130 if it was interrupted, by Ctrl-C or SIGTERM, which is told with
+    what `interrupted` says."""
+    try:
+        with termination_as_interrupt():
+            return run() or 0
+    except (Interrupted, KeyboardInterrupt):
+        say(f"\ninterrupted; {interrupted}", error=True)
+        return 130
+    except NpgmError as error:
+        say(f"error: {error}", error=True)
+        return 1
+
+
+@contextlib.contextmanager
+def termination_as_interrupt():
+    """SIGTERM to this process does what Ctrl-C does."""
+    def interrupt(signum, frame):
+        raise KeyboardInterrupt
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:          # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def positive(text):
+    """A whole number of at least 1, written 100000, 100,000 or 1e5."""
+    try:
+        number = float(text.replace(",", ""))
+        if number >= 1 and number == int(number):
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of at least 1")
+
+
+def folder(text):
+    """The path of a folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("give the name of a folder")
+    return Path(text)
