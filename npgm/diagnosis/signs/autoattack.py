@@ -83,13 +83,14 @@ def optimization_at_inference(evidence):
     of its own.
 
     There by sys.settrace and PyTorch's names; here by sys.setprofile, with those that
-    NumPy and JAX models use. What runs compiled or in another thread is not seen.
+    NumPy and JAX models use (not jax.vjp, of which models.from_jax has its logits).
+    What runs compiled or in another thread is not seen.
     """
     x, called = evidence.x, []
     evidence.model.logits(x)        # whatever a first call has to compile
 
     def note(frame, event, argument):
-        if event == "call" and frame.f_code.co_name in GRADIENTS:
+        if event == "call" and _takes_gradients(frame):
             called.append(frame.f_code.co_name)
     before = sys.getprofile()
     sys.setprofile(note)
@@ -99,3 +100,8 @@ def optimization_at_inference(evidence):
         sys.setprofile(before)
     return len(called), (f"{called[0]} is called while logits are computed" if called
                          else "no gradient is taken while logits are computed")
+
+
+def _takes_gradients(frame):
+    name, module = frame.f_code.co_name, frame.f_globals.get("__name__", "")
+    return name in GRADIENTS and not (name == "vjp" and module.startswith("jax."))
