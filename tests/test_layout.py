@@ -82,6 +82,7 @@ npgm.diagnosis.signs.athalye
 npgm.diagnosis.signs.alignment
 npgm.diagnosis.signs
 npgm.diagnosis.verdict
+npgm.diagnosis.text
 npgm.diagnosis.picture
 npgm.diagnosis.report
 npgm.diagnosis.surrogate

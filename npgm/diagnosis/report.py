@@ -3,11 +3,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from npgm import plots, provenance, storage, tables
-from npgm.diagnosis import picture
+from npgm import plots, provenance, storage
+from npgm.diagnosis import picture, text
 from npgm.diagnosis.arithmetic import Arithmetic
 from npgm.diagnosis.curve import Curve
-from npgm.diagnosis.verdict import Findings, Verdict, percent
+from npgm.diagnosis.verdict import Findings, Verdict
 
 PICTURED = 6            # of the worst examples
 
@@ -98,7 +98,7 @@ class Report:
             "machine": provenance.machine()})
 
     def __str__(self):
-        return "\n".join([self.verdict.line, *_sections(self)])
+        return "\n".join(text.sections(self))
 
     def write_json(self, path):
         storage.write_json(path, self.json())
@@ -118,57 +118,6 @@ def worst_examples(model, x, y, outcome, z):
     after = model.logits(x_adv).argmax(axis=1) if rows.size else rows
     return Worst(x[rows], x_adv, y[rows], z[rows].argmax(axis=1), after,
                  outcome.distance[rows])
-
-
-def _sections(report):
-    """The parts of the text below the verdict."""
-    settings, cost = report.settings, report.cost
-    clip = settings["clip"] and "{:g} to {:g}".format(*settings["clip"])
-    yield (f"{settings['examples']:,} examples, epsilon {settings['epsilon']:g}, "
-           f"{f'pixels {clip}' if clip else 'no clip'}, seed {settings['seed']}"
-           + (", quick: the robust error is a look, not a number to report"
-              if settings["quick"] else ""))
-    for name, advice in zip(report.verdict.causes, report.verdict.advice):
-        yield f"  {name.replace('_', ' ')}: {advice}"
-    yield "\nWhy each example's gradient is what it is\n" + tables.plain(
-        [("cause", lambda row: row[0].replace("_", " ")),
-         ("share", lambda row: percent(row[1]))], report.causes.items()).rstrip()
-    yield "\n" + "\n".join(arithmetic_lines(report))
-    yield f"\nError at epsilon {settings['epsilon']:g}\n" + tables.plain(
-        [("attack", lambda row: report.headings.get(row[0], "none")),
-         ("error", lambda row: percent(row[1]))],
-        [*report.errors.items()]).rstrip()
-    yield "\nError against epsilon\n" + tables.plain(
-        [("epsilon", lambda row: f"{row[0]:g}"),
-         *((name, lambda row, k=k: percent(row[k]))
-           for k, name in enumerate(report.curve.errors, 1))],
-        list(zip(report.curve.epsilons, *report.curve.errors.values()))).rstrip()
-    raised = [sign for sign in report.signs if sign.raised]
-    yield f"\nWarning signs: {len(raised)} of {len(report.signs)}" + "".join(
-        f"\n  {sign.name.replace('_', ' ')}: {sign.why}" for sign in raised)
-    yield (f"\n{cost['calls']:,} calls of the model (an example each, at most "
-           f"{cost['planned_calls']:,}), {cost['seconds']:g} s")
-
-
-def arithmetic_lines(report):
-    """What the arithmetic found, in sentences."""
-    found, settings = report.arithmetic, report.settings
-    lead = found.lead
-    yield (f"In {found.dtype} the label's entry of the residual rounds to 0 once its "
-           f"logit leads by {found.label_threshold:.1f} "
-           f"({percent(found.label_rounded)} of the examples), all of it beyond "
-           f"{found.residual_threshold:.1f} ({percent(found.residual_rounded)}).")
-    if lead:
-        yield (f"The label's logit leads by {lead['0.5']:.3g} (median; 5 % below "
-               f"{lead['0.05']:.3g}, 5 % above {lead['0.95']:.3g}), "
-               f"{found.ulps['0.5']:,.0f} units in the last place of the logits.")
-    wide = report.sign_agreement_float64
-    yield ("The gradient as attacked has the sign it has with the residual in exact "
-           f"arithmetic at {percent(report.sign_agreement)} of the pixels"
-           + (f", and the whole network's in float64 at {percent(wide)}"
-              if wide is not None else "") + ".")
-    yield (f"Finite differences of the logits with steps of {report.steps[0]:.2g} and "
-           f"{report.steps[1]:.2g} (epsilon is {settings['epsilon']:g}).")
 
 
 def _plain(value):
