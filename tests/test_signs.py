@@ -9,8 +9,9 @@ import pytest
 from small_models import C, D, Images, LogitsAndVjp, examples, learnt, network
 
 from npgm.attacks import FGSM, PGD, RandomSign
-from npgm.diagnosis.signs import SIGNS, warning_signs
-from npgm.diagnosis.signs.evidence import SUBSET, Evidence
+from npgm.diagnosis.cost import Counted
+from npgm.diagnosis.signs import CALLS, SIGNS, SUBSET, warning_signs
+from npgm.diagnosis.signs.evidence import Evidence
 from npgm.diagnosis.signs.sign import sign
 from npgm.errors import InputError
 from npgm.losses import softmax
@@ -279,7 +280,7 @@ def test_an_example_s_noise_is_its_own_and_within_bounds(dtype):
     net = network(dtype)
     many, few = (Evidence.of(net, x[:n], y[:n], EPSILON, (0, 1), 3, {}) for n in (N, 7))
     for draw in range(2):
-        for kind, how in (("near", (EPSILON, "a", draw)), ("corner", ("a", draw))):
+        for kind, how in (("start", ("a",)), ("corner", ("a", draw))):
             moved, alone = (getattr(each, kind)(*how) for each in (many, few))
             np.testing.assert_array_equal(moved[:7], alone)
             assert moved.dtype == dtype
@@ -293,10 +294,10 @@ def test_the_same_seed_says_the_same():
     assert signs(NET, *ANYWHERE, seed=4) != signs(NET, *ANYWHERE, seed=5)
 
 
-def test_all_of_them_cost_a_few_hundred_passes():
-    model = LogitsAndVjp(NET)
-    signs(model, *ANYWHERE)
-    assert model.shown / N < 350
+def test_they_cost_what_is_told_and_no_more_for_many_examples():
+    model = Counted(LogitsAndVjp(NET))
+    signs(model, *right(SUBSET + 50))
+    assert 0.95 * CALLS * SUBSET < model.calls <= CALLS * SUBSET
 
 
 def test_a_profiler_that_was_there_is_there_afterwards():

@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 
 from npgm.diagnosis.signs import autoattack, pintor, athalye, alignment  # noqa: F401
-from npgm.diagnosis.signs.evidence import Evidence
+from npgm.diagnosis.signs.evidence import CALLS, SUBSET, Evidence
 from npgm.diagnosis.signs.sign import SIGNS, Sign
 
-__all__ = ["SIGNS", "Sign", "warning_signs"]
+__all__ = ["CALLS", "SIGNS", "SUBSET", "Sign", "warning_signs"]
 
 
 def warning_signs(model, x, y, epsilon, clip, seed, errors):
@@ -16,8 +16,8 @@ def warning_signs(model, x, y, epsilon, clip, seed, errors):
 
     x (N, ...), y (N,), epsilon, clip and seed: as attacks take them. errors: {name:
     success (N,)} of the attacks that were run, as the diagnosis names them; a sign
-    that needs one that was not is told as not measured. The rest costs about 300
-    forward and 90 backward passes of the first 100 examples. Raises InputError.
+    that needs one that was not is told as not measured. The others look at the first
+    SUBSET examples alone. Raises InputError.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")     # the signs say what these would

@@ -17,11 +17,12 @@ def gradient_alignment(evidence):
     noise within epsilon. Where it is low, one step along the gradient leads nowhere, as
     after catastrophic overfitting.
 
-    As in their train.py, examples with no gradient at one of the two are left out.
+    As in their train.py, examples with no gradient at one of the two are left out; and
+    the noise stays within clip, as where their figures are measured.
     """
     here, there = (
         input_gradient(evidence.model, x, evidence.y, LOSS)
-        for x in (evidence.x, evidence.near(evidence.epsilon, "gradient_alignment")))
+        for x in (evidence.x, evidence.start("gradient_alignment")))
     both = here.valid & there.valid
     if not both.any():
         raise NotMeasured("no example has a gradient both at x and near it")

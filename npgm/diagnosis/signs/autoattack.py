@@ -60,10 +60,11 @@ def zero_gradient(evidence):
     largest logit; here of its numerator, the logit margin. No rounding makes that dz
     vanish: what does is on the way from the logits to x.
     """
-    start = evidence.near(evidence.epsilon, "zero_gradient")
-    gradient = input_gradient(evidence.model, start, evidence.y, "margin")
+    gradient = input_gradient(evidence.model, evidence.start("zero_gradient"),
+                              evidence.y, "margin")
     zero = gradient.finite & ~gradient.valid
-    return zero.mean(), f"{zero.sum()} of {len(zero)} examples have no gradient"
+    return zero.mean(), (f"the gradient of {zero.sum()} of {len(zero)} examples is "
+                         "exactly zero")
 
 
 @sign(BETTER, SOURCE)

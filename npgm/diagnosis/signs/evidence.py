@@ -12,6 +12,7 @@ from npgm.diagnosis.signs.sign import NotMeasured
 from npgm.losses import mistakes
 
 SUBSET = 100    # examples of the signs that make runs of their own
+CALLS = 480     # of the model for each of them, at most
 STEPS = 40      # of PGD, each a tenth of epsilon: as attacks.PGD has it
 LOSS = "cross_entropy"      # the loss as it is attacked
 
@@ -71,10 +72,14 @@ class Evidence:
         return np.any(known, axis=0)
 
     def near(self, radius, stream, draw=0):
-        """x with each pixel moved uniformly within radius, clipped; another for each
-        stream, a name, and draw."""
+        """x with each pixel moved uniformly within radius, clip or no clip; by other
+        noise for each stream, a name, and draw."""
         noise = self._rng(stream, draw).uniform(-radius, radius, self.x.shape)
-        return clipped(self.x + noise.astype(self.x.dtype), self.clip)
+        return self.x + noise.astype(self.x.dtype)
+
+    def start(self, stream):
+        """A random point within epsilon of x, and within clip."""
+        return clipped(self.near(self.epsilon, stream), self.clip)
 
     def corner(self, stream, draw):
         """x with each pixel moved by epsilon, up or down, clipped."""
@@ -86,8 +91,15 @@ class Evidence:
         # Rows are drawn one after the other: how many follow one changes nothing in it.
         return np.random.default_rng([self.seed, draw, *stream.encode()])
 
+    @property
+    def range(self):
+        """From the least to the largest that a pixel is, or may be; 1 if that is 0."""
+        low, high = self.clip or (self.x.min(), self.x.max())
+        return float(high - low) or 1.0
+
     @functools.cached_property
     def z(self):
+        """Logits of x."""
         return self.model.logits(self.x)
 
     @functools.cached_property
@@ -107,7 +119,6 @@ class Evidence:
     @functools.cached_property
     def unbounded(self):
         """That of PGD with no epsilon: steps of a tenth of the range of the data."""
-        low, high = self.clip or (self.x.min(), self.x.max())
-        step = float(high - low) / 10 or 0.1
+        step = self.range / 10
         return walk(self.model, self.x, self.y, PGD(
             STEPS * step, STEPS, step, LOSS, self.clip))

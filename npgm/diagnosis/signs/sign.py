@@ -1,4 +1,5 @@
 """What a warning sign is, and how one is declared."""
+import functools
 import math
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ def sign(threshold, source, below=False):
     """Declare the function below it, evidence -> (value, why), as a warning sign:
     raised if value is above threshold, or below it. Its docstring is the definition."""
     def declare(function):
+        @functools.wraps(function)
         def look(evidence):
             try:
                 value, why = function(evidence)
@@ -46,7 +48,6 @@ def sign(threshold, source, below=False):
                             "what it goes by is not a number")
             raised = value < threshold if below else value > threshold
             return Sign(function.__name__, value, threshold, raised, why)
-        look.__name__, look.__doc__ = function.__name__, function.__doc__
         look.threshold, look.source = threshold, source
         SIGNS[function.__name__] = look
         return look
