@@ -41,12 +41,13 @@ def sign(threshold, source, below=False):
             try:
                 value, why = function(evidence)
             except NotMeasured as reason:
-                return Sign(function.__name__, None, threshold, None, str(reason))
-            value = float(value)
-            if math.isnan(value):
-                return Sign(function.__name__, None, threshold, None,
-                            "what it goes by is not a number")
-            raised = value < threshold if below else value > threshold
+                value, why = None, str(reason)
+            if value is not None and math.isnan(value):
+                value, why = None, "what it goes by is not a number"
+            raised = None
+            if value is not None:
+                value = float(value)
+                raised = value < threshold if below else value > threshold
             return Sign(function.__name__, value, threshold, raised, why)
         look.threshold, look.source = threshold, source
         SIGNS[function.__name__] = look
