@@ -203,7 +203,7 @@ def test_calls_may_differ_by_as_much_as_autoattack_lets_them(apart, expected):
 
     def logits(x):
         state["calls"] += 1
-        angle = apart * (state["calls"] % 2)
+        angle = 0.7 + apart * (state["calls"] % 2)
         return np.tile([3 * np.cos(angle), 3 * np.sin(angle)], (len(x), 1))
     found = signs(Own(logits, lambda x, dz: np.ones_like(x)), *MIDDLE)["randomized"]
     assert found.raised is expected
@@ -224,6 +224,23 @@ def test_a_loss_that_ends_early_is_complete():
     assert signs(NET, *ANYWHERE)["incomplete_optimization"].value == 0
     found = signs(OneAtATime(), *MIDDLE, epsilon=0.01)["incomplete_optimization"]
     assert found.value == 1
+
+
+def test_a_loss_that_goes_to_and_fro_at_its_peak_is_complete():
+    peak = 0.61
+
+    def vjp(x, dz):
+        return dz[:, 1:] * np.sign(peak - x)
+    there = Own(lambda x: np.concatenate([0 * x, -np.abs(x - peak)], axis=1), vjp)
+    found = signs(there, np.full((N, 1), 0.5), np.zeros(N, int))
+    assert found["incomplete_optimization"].value == 0
+
+
+def test_alignment_is_that_of_the_examples_with_a_gradient():
+    x, y = right()
+    x[:N // 2, 0] = -9
+    straight = Own(vjp=lambda x, dz: dz[:, :1] * np.ones(D) * (x[:, :1] > -5))
+    assert signs(straight, x, y)["gradient_alignment"].value == pytest.approx(1)
 
 
 # Not measured, and trouble
