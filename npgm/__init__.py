@@ -9,9 +9,9 @@ __version__ = "0.1.0"
 _HOME = {"load_dataset": "npgm.data", "Dataset": "npgm.data", "MLP": "npgm.network",
          "train": "npgm.training", "Trainer": "npgm.training",
          "check_gradients": "npgm.gradient_check", "diagnose": "npgm.diagnosis",
-         "NpgmError": "npgm.errors"}
+         "trace": "npgm.tracing", "Trace": "npgm.tracing", "NpgmError": "npgm.errors"}
 _MODULES = ("attacks", "data", "defences", "diagnosis", "errors", "losses", "models",
-            "network", "optimizers", "training", "vanishing")
+            "network", "optimizers", "tracing", "training", "vanishing")
 
 __all__ = [*_HOME, *_MODULES]
 

@@ -12,7 +12,7 @@ def find(kind, name, known):
     if isinstance(name, str) and name in known:
         return known[name]
     if ":" not in str(name):
-        raise InputError(f"{kind} {name!r}: {_nearest(name, known)}choose one of "
+        raise InputError(f"{kind} {name!r}: {nearest(name, known)}choose one of "
                          f"{', '.join(known)}, or package.module:Name")
     return imported(kind, str(name))
 
@@ -26,7 +26,7 @@ def imported(kind, name):
         found = importlib.import_module(module)
     for part in path.split("."):
         if not hasattr(found, part):
-            raise InputError(f"{unknown}: {_nearest(part, dir(found))}{module} has no "
+            raise InputError(f"{unknown}: {nearest(part, dir(found))}{module} has no "
                              f"{part!r}")
         found = getattr(found, part)
     return found
@@ -41,11 +41,12 @@ def make(kind, name, known, hyperparameters):
     for given in hyperparameters:
         if given not in fields:
             raise InputError(f"{kind} {name} has no {given!r}: "
-                             f"{_nearest(given, fields)}it has {', '.join(fields)}")
+                             f"{nearest(given, fields)}it has {', '.join(fields)}")
     return cls(**hyperparameters)
 
 
-def _nearest(name, known):
+def nearest(name, known):
+    """ "is it 'adam'? ", of what is known the most like name, or "" if nothing is."""
     near = difflib.get_close_matches(str(name), known, 1, 0.5)
     return f"is it {near[0]!r}? " if near else ""
 

@@ -81,6 +81,12 @@ class Trainer:
             self._step(self.net.theta, self.dtheta, self.state)
         return self.losses
 
+    def activations(self):
+        """[x, h1, h2, ..., z] of the newest batch, before its update: views, until the
+        next. None where NumPy trains, which does not keep them."""
+        kept = getattr(self._model, "activations", None)
+        return kept(self.x) if kept else None
+
 
 def log_spaced(steps):
     """100, 300, 600, 1,000, 3,000, ... below steps, and steps itself."""

@@ -42,6 +42,7 @@ npgm.optimizers
 npgm.compiled.jit
 npgm.compiled.simd
 npgm.compiled.kernels
+npgm.compiled.changes
 npgm.compiled.twins
 npgm.compiled.network
 npgm.compiled.update
@@ -90,6 +91,18 @@ npgm.diagnosis.diagnose
 npgm.diagnosis.examples
 npgm.diagnosis
 npgm.diagnosis.__main__
+npgm.tracing.select
+npgm.tracing.summaries
+npgm.tracing.pseudocode
+npgm.tracing.pictures
+npgm.tracing.series
+npgm.tracing.recorder
+npgm.tracing.run
+npgm.tracing.roles
+npgm.tracing.toy
+npgm.tracing.terminal
+npgm.tracing
+npgm.tracing.__main__
 npgm.experiments
 npgm.experiments.protocol
 npgm.experiments.measures

@@ -3,11 +3,12 @@ them. `MLP.compiled()` and `Optimizer.compiled()` lead here."""
 import numpy as np
 
 from npgm.compiled import jit, twins
+from npgm.compiled.changes import summarize
 from npgm.compiled.network import CompiledMLP
 from npgm.compiled.update import compiled_update
 from npgm.network import MLP
 
-__all__ = ["CompiledMLP", "compiled_update", "twin"]
+__all__ = ["CompiledMLP", "compiled_update", "summarize", "twin"]
 
 
 def twin(net):

@@ -12,18 +12,21 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 from npgm import cache, sources
 
 
-def compiled(function=None, *, contract=False):
+def compiled(function=None, *, contract=False, reassociate=False):
     """Decorator: function, compiled on first call for the types it is called with.
 
-    contract allows a * b + c in one rounding (fused multiply-add). Every other
-    fast-math flag stays off; subnormals are kept; x / 0 is inf, as in NumPy. Kept on
-    disk for the next process if the package owns the function; a user's own may
-    change without any file of ours changing, so it is compiled anew.
+    contract allows a * b + c in one rounding (fused multiply-add), reassociate sums
+    in any order, for what is only looked at. Every other fast-math flag stays off;
+    subnormals are kept; x / 0 is inf, as in NumPy. Kept on disk for the next process
+    if the package owns the function; a user's own may change without any file of ours
+    changing, so it is compiled anew.
     """
     if function is None:
-        return functools.partial(compiled, contract=contract)
-    dispatcher = numba.njit(function, error_model="numpy",
-                            fastmath={"contract"} if contract else False)
+        return functools.partial(compiled, contract=contract, reassociate=reassociate)
+    flags = {"contract"} if contract else set()
+    if reassociate:
+        flags.add("reassoc")
+    dispatcher = numba.njit(function, error_model="numpy", fastmath=flags or False)
     if sources.owns(function) and not disabled():
         _keep(dispatcher)
     return dispatcher

@@ -125,6 +125,11 @@ class CompiledMLP:
         backward(layers, sparse, np.zeros(len(x), bool))
         return values, self._dtheta
 
+    def activations(self, x):
+        """[x, h1, h2, ..., z] of the newest call, which x was given to: views, until
+        the next."""
+        return [x, *(layer.Z for layer in self._memory[len(x)])]
+
     def logits(self, x):
         """As `MLP.logits`."""
         layers = self._layers(self.net.check_x(x))

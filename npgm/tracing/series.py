@@ -1,0 +1,187 @@
+"""What a trace holds: the series of every named quantity, over the updates recorded."""
+import csv
+import dataclasses
+import io
+import json
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from npgm import optimizers, storage
+from npgm.diagnosis.arithmetic import thresholds
+from npgm.errors import DataError, InputError
+from npgm.names import nearest
+from npgm.tracing import pictures, pseudocode
+
+DERIVED = ("step", "effective_rate", "changed", "ulps")
+BEFORE = "_before"      # how theta and what is kept are called, as they were before
+
+
+@dataclass(eq=False, repr=False)
+class Trace:
+    """T updates recorded of K parameters.
+
+    trace[name] is (T, K): any quantity the optimizer's rule names, after the update
+    (theta, m, v, step, ...); g; theta_before, m_before, ...; and, of each update,
+        step             the rule's, or else theta_before - theta
+        effective_rate   step / g, not a number where g is 0
+        changed          whether theta is another number than before, in this dtype
+        ulps             step in units of theta's last place before, float64
+    or (T,): a coefficient (alpha_t, ...), a number of `batch`.
+
+    steps (T,): the updates, counted from 1. parameters: K names. optimizer: None in a
+    trace loaded from a file, if it is not one of npgm's. layers: {"W1": {name: (T,)},
+    ...}: g_norm, step_norm and theta_norm, Euclidean, of step = theta_before - theta
+    and of theta before; ratio, step_norm / theta_norm; unchanged, against: the shares
+    of steps that are 0, that have not the gradient's sign; and histogram (T, 14), how
+    many sizes |step| lie below 1e-12, from there to 1e-11, ..., above 1. batch: {name:
+    (T,) or (T, n)}, see summaries.BatchSummaries. ended: why it ends before it should,
+    or "".
+    """
+
+    optimizer: object
+    dtype: str
+    parameters: tuple
+    steps: np.ndarray
+    quantities: dict
+    coefficients: dict
+    layers: dict = field(default_factory=dict)
+    batch: dict = field(default_factory=dict)
+    ended: str = ""
+
+    def __repr__(self):
+        return (f"Trace({self.optimizer}, {self.dtype}, {len(self.steps)} updates of "
+                f"{len(self.parameters)} parameters)")
+
+    @property
+    def names(self):
+        """All that trace[name] knows, but for what the batch has: those of a parameter
+        first, then the coefficients."""
+        return tuple(dict.fromkeys([*self.quantities, *DERIVED, *self.coefficients]))
+
+    @property
+    def thresholds(self):
+        """(label, whole): the leads of a label's logit from which on the label's entry
+        of the residual, and all of it, is 0 in this dtype."""
+        return thresholds(self.dtype)
+
+    def __getitem__(self, name):
+        for known in (self.quantities, self.coefficients, self.batch):
+            if name in known:
+                return known[name]
+        if name in DERIVED:
+            return getattr(self, f"_{name}")()
+        known = [*self.names, *self.batch]
+        raise InputError(f"the trace has no {name!r}: {nearest(name, known)}it "
+                         f"has {', '.join(known)}")
+
+    def _step(self):
+        return self["theta_before"] - self["theta"]
+
+    def _effective_rate(self):
+        with np.errstate(all="ignore"):
+            return np.where(self["g"] == 0, np.nan, self["step"] / self["g"]).astype(
+                self.dtype)
+
+    def _changed(self):
+        return self["theta"] != self["theta_before"]
+
+    def _ulps(self):
+        with np.errstate(all="ignore"):
+            unit = np.spacing(np.abs(self["theta_before"])).astype("float64")
+            return self["step"] / unit
+
+    def worked(self, row):
+        """The rule with the numbers of the row-th update recorded: a list of (Line,
+        {name: number}, result), each number (K,) or the same for all. Raises InputError
+        where the rule cannot be read (see pseudocode.lines)."""
+        if self.optimizer is None:
+            raise InputError("the optimizer of this trace is not one of npgm's: set "
+                             "trace.optimizer to read its rule")
+        inputs = {name: self.quantities[name + BEFORE][row].copy()
+                  for name in ("theta", *self.optimizer.initial)}
+        inputs |= {name: values[row] for name, values in self.coefficients.items()}
+        return list(pseudocode.worked(self.optimizer.rule, {
+            **inputs, "g": self["g"][row].copy()}))
+
+    def plot(self, *quantities):
+        """A matplotlib figure of those quantities over the updates, a panel each."""
+        return pictures.draw({"": self}, quantities)
+
+    def save(self, path):
+        """Write an .npz archive of plain arrays: numpy.load(path)["m"] is (T, K).
+        Beside every name, steps and parameters: layers.W1.ratio, batch.loss, ..."""
+        about = {"optimizer": self.optimizer and optimizers.name_of(self.optimizer),
+                 "hyperparameters": _hyperparameters(self.optimizer),
+                 "dtype": self.dtype, "ended": self.ended,
+                 "quantities": list(self.quantities),
+                 "coefficients": list(self.coefficients)}
+        storage.write_arrays(path, **{name: self[name] for name in self.names}, **{
+            f"layers.{layer}.{name}": values for layer, known in self.layers.items()
+            for name, values in known.items()}, **{
+            f"batch.{name}": values for name, values in self.batch.items()},
+            steps=self.steps, parameters=np.array(self.parameters, str),
+            about=np.array(json.dumps(about)))
+
+    @classmethod
+    def load(cls, path):
+        """A trace that save wrote. Raises DataError."""
+        arrays = storage.read_arrays(path)
+        try:
+            about = json.loads(str(arrays["about"]))
+            ours = about["optimizer"] in optimizers.OPTIMIZERS
+            series = [{name: arrays[name] for name in about[kind]}
+                      for kind in ("quantities", "coefficients")]
+            trace = cls(
+                optimizers.make(about["optimizer"], **about["hyperparameters"])
+                if ours else None, about["dtype"],
+                tuple(map(str, arrays["parameters"])), arrays["steps"], *series,
+                ended=about["ended"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path} is no trace that npgm saved ({error})") from error
+        for name, values in arrays.items():
+            part, *inner = name.split(".")
+            if part == "layers":
+                trace.layers.setdefault(inner[0], {})[inner[1]] = values
+            elif part == "batch":
+                trace.batch[inner[0]] = values
+        return trace
+
+    def csv(self, path):
+        """Write lines t, of, quantity, value: of a parameter, a layer's array, the
+        batch, or, where it is empty, all. pandas.read_csv(path) reads them."""
+        with storage.replacing(path) as file:
+            text = io.TextIOWrapper(file, "utf-8", newline="")
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(["t", "of", "quantity", "value"])
+            for name in self.names:
+                of = self.parameters if self[name].ndim == 2 else ("",)
+                _write(writer, self.steps, of, name, self[name])
+            for layer, known in self.layers.items():
+                for name, values in known.items():
+                    _write(writer, self.steps, (layer,), name, values)
+            for name, values in self.batch.items():
+                _write(writer, self.steps, ("batch",), name, values)
+            text.detach()
+
+
+def _write(writer, steps, of, name, values):
+    """Rows of values (T, K) of K things, or of one thing: (T,), or (T, n), which are
+    then called name.0, name.1, ..."""
+    values = values.reshape(len(steps), math.prod(values.shape[1:]))
+    several = len(of) == 1 < values.shape[1]
+    columns = [(of[0], f"{name}.{k}") if several else (of[k], name)
+               for k in range(values.shape[1])]
+    if values.dtype.kind == "b":
+        values = values.astype(np.int8)
+    for t, row in zip(steps, values):
+        writer.writerows((t, *column, str(value))
+                         for column, value in zip(columns, row))
+
+
+def _hyperparameters(optimizer):
+    """{name: plain value} of one of npgm's optimizers, {} of a user's own."""
+    if optimizer is None or type(optimizer) not in optimizers.OPTIMIZERS.values():
+        return {}
+    return dataclasses.asdict(optimizer)

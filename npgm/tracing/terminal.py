@@ -1,0 +1,145 @@
+"""A trace as text: every update worked line by line, or a table of many."""
+import numpy as np
+
+from npgm import tables
+from npgm.errors import InputError
+from npgm.optimizers.base import arguments
+from npgm.tracing.pseudocode import text
+
+SHOWN = 12          # updates in a table, at most
+FOLLOWED = 10       # parameters with a table of their own, at most
+
+
+def worked(trace):
+    """Each update recorded, for each parameter: the rule's lines with the numbers put
+    in, complete to the last bit. Quantities alone, where the rule cannot be read."""
+    blocks = []
+    for row, t in enumerate(trace.steps):
+        blocks.append(f"update {t}" + _of_batch(trace, row))
+        taken = [f"  {name} = {text(values[row])}" for name, values in
+                 trace.coefficients.items() if name in _used(trace)]
+        blocks.append("\n".join(["the same for every parameter:", *taken]))
+        for k, parameter in enumerate(trace.parameters):
+            blocks.append("\n".join([parameter, *_parameter(trace, row, k)]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _parameter(trace, row, k):
+    """The lines of one update of one parameter."""
+    kept = [name for name in trace.quantities if name.endswith("_before")]
+    given = [f"  {name.removesuffix('_before')} = {text(trace[name][row, k])}"
+             for name in kept] + [f"  g = {text(trace['g'][row, k])}"]
+    try:
+        lines = [line for one in trace.worked(row) for line in _line(*one, k)]
+    except InputError:
+        lines = [f"  {name} = {text(trace[name][row, k])}"
+                 for name in trace.quantities if name not in kept and name != "g"]
+    return [*given, *lines, "  " + _remark(trace, row, k)]
+
+
+def _line(line, operands, result, k):
+    if not line.target:
+        return ["  " + part for part in line.formula.splitlines()]
+    numbers = {name: _of(value, k) for name, value in operands.items()}
+    indent = " " * (len(line.target) + 3)
+    if line.formula == line.target:
+        return [f"  {line.target} = {text(_of(result, k))}"]
+    shown = [f"  {line.target} = {line.formula}"]
+    if line.names:
+        shown.append(f"{indent}= {line.with_numbers(numbers)}")
+    return [*shown, f"{indent}= {text(_of(result, k))}"]
+
+
+def _of(value, k):
+    return value[k] if np.ndim(value) else value
+
+
+def _remark(trace, row, k):
+    """What became of theta, in words."""
+    ulps, rate = trace["ulps"][row, k], trace["effective_rate"][row, k]
+    told = "no gradient" if np.isnan(rate) else f"effective rate {rate:.3g}"
+    if trace["theta_before"][row, k] == 0:
+        return told
+    if not trace["changed"][row, k]:
+        return f"theta is unchanged: the step is {ulps:.2g} of its last place; {told}"
+    return f"the step is {ulps:.4g} times theta's last place; {told}"
+
+
+def _used(trace):
+    """The names of a rule's arguments; all coefficients, if it is not known."""
+    return (arguments(trace.optimizer.rule) if trace.optimizer
+            else tuple(trace.coefficients))
+
+
+def _of_batch(trace, row):
+    if "loss" not in trace.batch:
+        return ""
+    return f", loss {trace['loss'][row]:.6g}"
+
+
+def table(trace):
+    """A table of the run, then one of each parameter: at most SHOWN updates, evenly
+    spaced, the last among them."""
+    rows = _rows(len(trace.steps))
+    parts = [tables.plain(_run_columns(trace), rows)] if trace.batch else []
+    for k, parameter in enumerate(trace.parameters[:FOLLOWED]):
+        parts.append(f"{parameter}\n"
+                     + tables.plain(_parameter_columns(trace, k), rows))
+    if (more := len(trace.parameters) - FOLLOWED) > 0:
+        parts.append(f"... and {more} more parameters: --csv or --npz writes them\n")
+    return "\n".join(parts)
+
+
+def side_by_side(traces):
+    """A table of the losses {label: Trace}, and of the first parameter's theta and
+    step."""
+    longest = max(traces.values(), key=lambda trace: len(trace.steps))
+    steps = longest.steps
+    columns = [("update", lambda row: str(steps[row]))]
+    parts = [("loss", lambda trace, row: trace["loss"][row])] if all(
+        "loss" in trace.batch for trace in traces.values()) else []
+    if longest.parameters:
+        name = longest.parameters[0]
+        parts += [(f"{quantity} of {name}", lambda trace, row, q=quantity:
+                   trace[q][row, 0]) for quantity in ("theta", "step")]
+    shown = []
+    for heading, value in parts:
+        of_each = [(label, lambda row, trace=trace, value=value: (
+            f"{value(trace, row):.4g}" if row < len(trace.steps) else ""))
+            for label, trace in traces.items()]
+        shown.append(f"{heading}\n"
+                     + tables.plain(columns + of_each, _rows(len(steps))))
+    return "\n".join(shown)
+
+
+def _rows(count):
+    """At most SHOWN of count rows, evenly spaced, first and last among them."""
+    if not count:
+        return []
+    return list(dict.fromkeys(np.linspace(0, count - 1, min(SHOWN, count)).round()
+                              .astype(int).tolist()))
+
+
+def _run_columns(trace):
+    columns = [("update", lambda row: str(trace.steps[row])),
+               ("loss", lambda row: f"{trace['loss'][row]:.4g}")]
+    if "lead" in trace.batch:
+        columns += [
+            ("median lead", lambda row: f"{trace.batch['lead'][row, 2]:.3g}"),
+            ("residual 0 in label", lambda row: str(trace["label_rounded"][row])),
+            ("in all", lambda row: str(trace["residual_rounded"][row])),
+            ("silent units", lambda row: " ".join(map(
+                str, trace.batch["silent"][row])) or "-")]
+    columns += [(f"{layer} step/theta", lambda row, known=known:
+                 f"{known['ratio'][row]:.2g}") for layer, known in trace.layers.items()
+                if layer.startswith("W")]
+    return columns
+
+
+def _parameter_columns(trace, k):
+    names = [name for name in dict.fromkeys(["g", *trace.quantities])
+             if not name.endswith("_before") and name not in ("theta", "step")]
+    names += ["step", "effective_rate", "ulps", "theta"]
+    return [("update", lambda row: str(trace.steps[row]))] + [
+        (name.replace("_", " "), lambda row, name=name: f"{trace[name][row, k]:.4g}")
+        for name in names]
