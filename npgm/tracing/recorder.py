@@ -169,8 +169,8 @@ def _check(optimizer):
                          "what a rule computes can be traced")
     before = {name + BEFORE for name in ("theta", *optimizer.initial)}
     if taken := set(optimizer.rule.quantities) & (TAKEN | before):
-        raise InputError(f"{kind.__name__}: its rule names {taken.pop()!r}, which has a "
-                         "meaning in a trace: choose another name")
+        raise InputError(f"{kind.__name__}: its rule names {taken.pop()!r}, which has "
+                         "a meaning in a trace: choose another name")
 
 
 def _is_elementwise(optimizer, dtype):
