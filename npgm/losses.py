@@ -87,8 +87,8 @@ def log_odds(z, y):
 
 
 def margin(z, y):
-    """max over k != y of z_k, minus z_y: Carlini and Wagner 2017's f_6 without its
-    confidence kappa. dz is 1 at that k and -1 at y, whatever the lead."""
+    """max over k != y of z_k, minus z_y: Carlini and Wagner 2017's f_6, untargeted and
+    without kappa. dz is 1 at that k and -1 at y, whatever the lead."""
     rows = _rows(z, y)
     wrong = z.copy()
     wrong[rows, y] = -np.inf
@@ -99,7 +99,7 @@ def margin(z, y):
 
 
 def dlr(z, y):
-    """The difference of logits ratio (Croce and Hein 2020, equation (6)),
+    """The difference of logits ratio (Croce and Hein 2020),
 
         max_{k != y} z_k - z_y, over d = z_(1) - z_(3) + 1e-12,
 

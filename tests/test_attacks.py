@@ -145,7 +145,7 @@ def test_bad_examples_are_refused(attack, x, y):
     lambda: Square(p=1), lambda: Square(shape=5), lambda: Square(shape=(6,)),
     lambda: Square(shape=(2, 0)), lambda: Transfer(3), lambda: Transfer(MLP),
     lambda: Transfer(SUBSTITUTE, FGSM), lambda: Transfer(SUBSTITUTE, shape=()),
-    lambda: Transfer("small_models:nothing")])
+    lambda: Transfer("small_models:nothing"), lambda: Transfer("a network")])
 def test_bad_hyperparameters_are_refused(make):
     with pytest.raises(InputError, match=" is ") as caught:
         make()

@@ -31,8 +31,8 @@ def configuration(attack):
                 for field in dataclasses.fields(attack)}
     if "loss" in settings:
         settings["loss"] = losses.name_of(settings["loss"])
-    if "source" in settings and not isinstance(settings["source"], str):
-        settings["source"] = names.name_of(type(settings["source"]), {})
+    if isinstance(attack, Transfer) and not isinstance(attack.source, str):
+        settings["source"] = names.name_of(type(attack.source), {})
     settings = {name: "inf" if value == float("inf") else
                 configuration(value) if isinstance(value, Attack) else value
                 for name, value in settings.items()}

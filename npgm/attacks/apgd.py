@@ -17,7 +17,7 @@ RHO = 0.75      # the share of steps that must raise the loss
 
 def checkpoints(steps):
     """The steps w_j at which the step size is looked at: w_j = ceil(p_j steps), p_0 =
-    0, p_1 = 0.22, p_{j+1} = p_j + max(p_j - p_{j-1} - 0.03, 0.06). Section 3.1."""
+    0, p_1 = 0.22, p_{j+1} = p_j + max(p_j - p_{j-1} - 0.03, 0.06)."""
     found, p, gap = [], 22, 22          # in hundredths: 0.41 * 100 is above 41
     while p <= 100:
         found.append(-(-p * steps // 100))

@@ -14,7 +14,7 @@ from npgm.checks import finite_rows
 from npgm.errors import InputError
 from npgm.losses import evaluate, mistakes
 
-# The queries, of 10,000, after which p is halved. Section 5.
+# The queries, of 10,000, after which p is halved.
 HALVED = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
@@ -53,48 +53,61 @@ class Square(Attack):
                              "(H, W, C)")
 
     def run(self, model, x, y, rows):
-        taken = model.shape if isinstance(model, Guarded) else ()
-        pixels = _pixels(self.shape or taken, x.shape[1])
+        images = self._images(model, x)
         z, best, always = model.logits(x), Best(x), np.ones(len(x), bool)
-        finite = finite_rows(z)
+        epsilon, finite = x.dtype.type(self.epsilon), finite_rows(z)
+        ends = [images(clipped(x + sign * epsilon, self.clip)) for sign in (-1, 1)]
         going = np.flatnonzero(finite & ~mistakes(z, y))
         for query in range(self.queries):
             if not going.size:
                 break
-            if query == 0:
-                x_adv = self._stripes(x[going], pixels, rows, going)
-            else:
-                x_adv = self._square(best.x[going], x, pixels, rows, going, query)
-            z_adv, labels = model.logits(x_adv), y[going]
+            x_adv, labels = best.x[going], y[going]
+            paint = self._squares if query else self._stripes
+            paint(images(x_adv), ends, rows, going, query)
+            z_adv = model.logits(x_adv)
             best.see(x_adv, evaluate(self.loss, z_adv, labels)[0],
                      mistakes(z_adv, labels), finite_rows(z_adv), going)
             going = going[~best.fools[going]]
         return Attempt(best.x, finite, always, z)
 
-    def _stripes(self, x, pixels, rows, going):
-        """x, each column of pixels of each channel moved up or down."""
-        channels, _, width = pixels.shape
-        signs = draws(self.seed, rows, lambda rng, count: rng.integers(
-            0, 2, (count, channels, width)), 0)[going]
-        s = np.empty_like(x)
-        s[:, pixels] = 2 * signs[:, :, None] - 1
-        return clipped(x + x.dtype.type(self.epsilon) * s, self.clip)
+    def _images(self, model, x):
+        """The function that sees rows like x as images (N, C, H, W)."""
+        shape, D = self.shape, x.shape[1]
+        if not shape:
+            shape = model.shape if isinstance(model, Guarded) else ()
+        if len(shape) not in (2, 3):
+            side = math.isqrt(D)
+            shape = (side, side) if side * side == D else (1, D)
+        if math.prod(shape) != D:
+            raise InputError(f"shape is {shape}: examples of {D} numbers have another")
+        if len(shape) == 2:
+            shape = (1, *shape)
+        last = shape[0] > shape[-1]     # where the channels are
 
-    def _square(self, x_adv, x, pixels, rows, going, query):
-        """x_adv of the examples `going` of x, with one more square in it, in place."""
-        channels, height, width = pixels.shape
+        def images(x):
+            seen = x.reshape(-1, *shape)
+            return np.moveaxis(seen, -1, 1) if last else seen
+        return images
+
+    def _stripes(self, images, ends, rows, going, query):
+        """Each column of pixels of each channel to one of its ends, in place."""
+        channels, _, width = images.shape[1:]
+        signs = draws(self.seed, rows, lambda rng, count: rng.integers(
+            0, 2, (count, channels, 1, width)), query)[going]
+        images[:] = np.where(signs, ends[1][going], ends[0][going])
+
+    def _squares(self, images, ends, rows, going, query):
+        """A square of each image to one of its ends, a channel at a time, in place."""
+        channels, height, width = images.shape[1:]
         p = self.p / 2 ** np.searchsorted(HALVED, 10_000 * query // self.queries)
         h, w = _sides(p, height, width)
-        ends = [height - h + 1, width - w + 1] + channels * [2]
+        highest = [height - h + 1, width - w + 1] + channels * [2]
         drawn = draws(self.seed, rows, lambda rng, count: rng.integers(
-            0, ends, (count, len(ends))), query)[going]
-        corner, signs = pixels[0, drawn[:, 0], drawn[:, 1]], 2 * drawn[:, 2:] - 1
-        square = pixels[:, :h, :w].reshape(channels, -1) - pixels[0, 0, 0]
-        at = corner[:, None, None] + square                     # (n, C, h w)
-        moved = x[going[:, None, None], at] + (
-            x.dtype.type(self.epsilon) * signs.astype(x.dtype))[:, :, None]
-        x_adv[np.arange(len(going))[:, None, None], at] = clipped(moved, self.clip)
-        return x_adv
+            0, highest, (count, len(highest))), query)[going]
+        for image, i, (row, column, *signs) in zip(images, going, drawn.tolist()):
+            for channel, sign in enumerate(signs):
+                square = channel, slice(row, row + h), slice(column, column + w)
+                image[square] = ends[sign][i][square]
 
 
 def _sides(p, height, width):
@@ -106,16 +119,3 @@ def _sides(p, height, width):
     if height <= width:
         return height, max(round(p * width), 1)
     return max(round(p * height), 1), width
-
-
-def _pixels(shape, D):
-    """(C, H, W): where each channel of each pixel stands in a row of D numbers."""
-    if len(shape) not in (2, 3):
-        side = math.isqrt(D)
-        shape = (side, side) if side * side == D else (1, D)
-    if math.prod(shape) != D:
-        raise InputError(f"shape is {shape}: examples of {D} numbers have another")
-    at = np.arange(D).reshape(shape)
-    if at.ndim == 2:
-        return at[None]
-    return at if shape[0] <= shape[-1] else np.moveaxis(at, -1, 0)

@@ -63,4 +63,6 @@ class Transfer(Attack):
 
 
 def _found(source):
-    return names.find("source", source, {}) if isinstance(source, str) else source
+    """The model itself; what is no name of one stands for itself."""
+    named = isinstance(source, str) and ":" in source
+    return names.find("source", source, {}) if named else source
