@@ -3,6 +3,8 @@ import contextlib
 import io
 import os
 
+import numpy as np
+
 from npgm import storage
 from npgm.errors import NpgmError
 
@@ -148,6 +150,20 @@ def png(figure):
     file = io.BytesIO()
     with style():
         figure.savefig(file, format="png", metadata={"Software": "npgm"})
+    return file.getvalue()
+
+
+def pixels(image, low, high):
+    """An image (H, W) in grey or (H, W, 3) in color as the bytes of a PNG, a pixel a
+    pixel; low is black, high white."""
+    library()
+    from matplotlib.image import imsave
+    shades = np.clip((np.asarray(image, "float64") - low) / ((high - low) or 1), 0, 1)
+    shades = np.nan_to_num(shades)
+    if shades.ndim == 2:
+        shades = np.repeat(shades[:, :, None], 3, axis=2)
+    file = io.BytesIO()
+    imsave(file, shades, format="png", metadata={"Software": "npgm"})
     return file.getvalue()
 
 

@@ -66,6 +66,7 @@ npgm.defences.adversarial_training
 npgm.defences
 npgm.plots
 npgm.page
+npgm.svg
 npgm.tables
 npgm.provenance
 npgm.command
@@ -85,6 +86,8 @@ npgm.diagnosis.signs
 npgm.diagnosis.verdict
 npgm.diagnosis.text
 npgm.diagnosis.picture
+npgm.diagnosis.thumbnails
+npgm.diagnosis.web
 npgm.diagnosis.report
 npgm.diagnosis.surrogate
 npgm.diagnosis.diagnose

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from npgm import page
+from npgm import page, svg
 
 NASTY = '<script>"x" & \'y\'</script>'
 ESCAPED = "&lt;script&gt;&quot;x&quot; &amp; &#x27;y&#x27;&lt;/script&gt;"
@@ -32,8 +32,13 @@ def tags(text):
 EVERYTHING = [
     page.section(NASTY, NASTY, ""), page.contents({NASTY: NASTY}),
     page.table([NASTY], [[NASTY]]), page.table([NASTY], [[NASTY]], [["head"]]),
-    page.picture(b"", NASTY), page.note(NASTY),
-    page.details(NASTY, NASTY, [(NASTY, NASTY)]), page.document(NASTY, NASTY, "")]
+    page.picture(b"", NASTY), page.strip([(NASTY, b"", NASTY)], NASTY),
+    page.callout(NASTY, "no", NASTY, ""), page.numbers([(NASTY, 0.5, NASTY, NASTY)]),
+    page.stacked([page.Part(NASTY, 1, NASTY, NASTY, "#fff")]), page.bar(0.5, NASTY),
+    page.note(NASTY), page.details(NASTY, NASTY, [(NASTY, NASTY)]),
+    page.folded(NASTY, ""), page.document(NASTY, NASTY, ""),
+    svg.curves([0, 1], [svg.Line(NASTY, (0, 1), "#000", "")], NASTY, 1, NASTY),
+    svg.spread(range(5), [(1, NASTY)], NASTY)]
 
 
 @pytest.mark.parametrize("text", EVERYTHING, ids=lambda text: text[:8])
@@ -88,3 +93,45 @@ def test_a_picture_is_within_the_page():
     kind, data = image["src"].split(",")
     assert kind == "data:image/png;base64" and base64.b64decode(data) == b"\x89PNG"
     assert image["alt"] == "a <plot>"
+
+
+def test_a_bar_is_as_long_as_its_share_and_said_in_words():
+    (_, attributes), = tags(page.bar(0.25, "25 %"))
+    assert attributes["style"] == "--share:0.2500" and "25 %" in page.bar(0.25, "25 %")
+    assert "<td class=\"\" data-heading=\"a\">25 %<span" in page.table(
+        ["a"], [[page.bar(0.25, "25 %")]])
+
+
+def test_a_whole_is_told_without_its_colors():
+    text = page.stacked([page.Part("one", 0.97, "97 %", "most", "#aaa"),
+                         page.Part("two", 0.03, "3 %", "rest", "#bbb")])
+    found = tags(text)
+    assert ("div", {"class": "stacked", "role": "img",
+                    "aria-label": "one 97 %, two 3 %"}) in found
+    assert re.findall(r'class="letter" style="background:(#\w+)">(\w)<', text) == [
+        ("#aaa", "A"), ("#bbb", "B")]
+    assert re.findall(r"flex-grow:([\d.]+);background:#\w+\">(\w?)<", text) == [
+        ("0.9700", "A"), ("0.0300", "")]        # no room for a letter
+
+
+def test_lines_are_drawn_where_they_belong():
+    text = svg.curves([0, 0.5, 2], [svg.Line("one", (0, 0.5, 1), "#123456", "")],
+                      "x", 1, "what it shows")
+    (_, line), *_ = [found for found in tags(text) if found[0] == "polyline"]
+    points = [tuple(map(float, point.split(","))) for point in line["points"].split()]
+    left, right, base = svg.LEFT, svg.WIDTH - svg.RIGHT, svg.TOP + svg.HIGH
+    assert points == [(left, base), (left + (right - left) / 4, base - svg.HIGH / 2),
+                      (right, svg.TOP)]
+    assert ("svg", {"class": "drawing", "viewbox": "0 0 360 248", "role": "img",
+                    "aria-label": "what it shows"}) in tags(text)
+
+
+@pytest.mark.parametrize("quantiles", [(-5, -1, 0, 3, 9), (20, 200, 2000, 3000, 1e5),
+                                       (0, 0, 0, 0, 0)])
+def test_a_spread_stays_within_its_drawing(quantiles):
+    found = tags(svg.spread(quantiles, [(16.6, "one"), (745, "two")], ""))
+    places = [float(attributes[name]) for tag, attributes in found
+              for name in ("x", "x1", "x2") if name in attributes]
+    assert 0 <= min(places) and max(places) <= svg.WIDTH
+    box, = [attributes for tag, attributes in found if tag == "rect"]
+    assert float(box["width"]) >= 0

@@ -74,6 +74,7 @@ def run(options):
                       not options.white_box, progress=True, name=options.model)
     say(str(report))
     for path, write in ((options.json, report.write_json),
+                        (options.html, report.write_html),
                         (options.figure, report.write_figure)):
         if path:
             write(path)

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from npgm import plots, provenance, storage
-from npgm.diagnosis import picture, text
+from npgm.diagnosis import picture, text, web
 from npgm.diagnosis.arithmetic import Arithmetic
 from npgm.diagnosis.curve import Curve
 from npgm.diagnosis.verdict import Findings, Verdict
@@ -102,6 +102,10 @@ class Report:
 
     def write_json(self, path):
         storage.write_json(path, self.json())
+
+    def write_html(self, path):
+        """A self-contained page."""
+        storage.write_text(path, web.document(self))
 
     def write_figure(self, path):
         """A PNG."""

@@ -1,0 +1,171 @@
+"""The page of a diagnosis: its numbers are the report's, and it stands alone."""
+import dataclasses
+import html
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from test_page import tags
+
+import npgm
+from npgm.diagnosis import CAUSES, picture, text, thumbnails, web
+from npgm.diagnosis.verdict import percent
+from npgm.network import MLP
+
+NAME = "<script>alert('x')</script> & $more"
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def report():
+    """Of a small network with logits so large that their residual rounds away."""
+    net = MLP.initialize((16, 12, 3), seed=0, dtype="float32", scheme="he")
+    net.layers[-1][0][:] *= 300
+    x = np.random.default_rng(0).random((40, 16)).astype("float32")
+    return npgm.diagnose(net, x, net.logits(x).argmax(axis=1), quick=True,
+                         black_box=False, name=NAME)
+
+
+@pytest.fixture(scope="module")
+def document(report):
+    return web.document(report)
+
+
+def words(document):
+    """What is read of it, tags and styles aside."""
+    body = html.unescape(re.sub("<[^>]*>", " ", document.partition("<body>")[2]))
+    return re.sub(r"\s+(?=[:,])", "", " ".join(body.split()))
+
+
+def without_worst(report):
+    empty = {field.name: getattr(report.worst, field.name)[:0]
+             for field in dataclasses.fields(report.worst)}
+    return dataclasses.replace(report, worst=dataclasses.replace(report.worst, **empty))
+
+
+def test_it_stands_alone_and_is_well_formed(document):
+    found = tags(document)
+    for tag, attributes in found:
+        assert tag not in ("script", "link", "iframe", "object")
+        for name in ("src", "href"):
+            assert attributes.get(name, "#").startswith(("#", "data:image/png;base64,"))
+    assert "@import" not in document and "url(" not in document
+    ids = [attributes["id"] for _, attributes in found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert all(attributes["href"][1:] in ids for tag, attributes in found if tag == "a")
+
+
+def test_what_a_user_names_is_escaped(document):
+    assert NAME not in document and "<script" not in document
+    assert f"Diagnosis of {NAME}" in words(document)
+
+
+def test_the_verdict_comes_first_in_words_and_a_sign(report, document):
+    assert report.masked
+    said = words(document)
+    assert said.index("Masked: the gradient hides") < said.index("What to do")
+    assert web.WARNING in said and report.verdict.line in said
+    for share in (report.robust_error, report.errors["fgsm"], report.errors["pgd"]):
+        assert percent(share) in said[:said.index("What to do")]
+    for advice in report.verdict.advice:
+        assert advice in said
+    assert "<code>FGSM(epsilon, loss='log_odds')</code>" in document
+
+
+def test_a_sound_model_is_told_as_such(report):
+    verdict = dataclasses.replace(report.verdict, masked=False, causes={}, advice=(),
+                                  line="not masked")
+    said = words(web.document(dataclasses.replace(report, verdict=verdict)))
+    assert web.FINE + " Not masked" in said and "Masked: the gradient" not in said
+
+
+def test_every_number_is_the_reports(report, document):
+    said = words(document)
+    for name, share in report.causes.items():
+        assert f"{name.replace('_', ' ')} {percent(share)}: {CAUSES[name]}" in said
+    for line in text.arithmetic_lines(report):
+        assert line in said
+    for name, error in report.errors.items():
+        if name.removesuffix("_repaired") not in ("fgsm", "pgd", "apgd"):
+            assert f"{report.headings.get(name, 'none')} {percent(error)}" in said
+    for name in ("fgsm", "pgd", "apgd"):
+        assert (f"{name.upper()} {percent(report.errors[name])} "
+                f"{percent(report.errors[name + '_repaired'])}") in said
+    for epsilon, *errors in zip(report.curve.epsilons, *(
+            report.curve.errors[name] for name in picture.LINES)):
+        assert f"{epsilon:g} {' '.join(map(percent, errors))}" in said
+
+
+def test_signs_are_told_raised_ones_first(report, document):
+    said = words(document)
+    places = {True: [], False: [], None: []}
+    for sign in report.signs:
+        places[sign.raised].append(said.index(
+            f"{sign.name.replace('_', ' ')}: {sign.why}"))
+        assert " ".join(sign.definition.split()) in said and sign.source in said
+    assert all(places.values())
+    assert max(places[True]) < min(places[False])
+    assert max(places[False]) < min(places[None])
+
+
+def test_the_worst_examples_are_shown(report, document):
+    worst = report.worst
+    assert len(worst.y) and document.count("<img") == 3 * len(worst.y)
+    for label, after in zip(worst.y, worst.after):
+        assert f"label {label}; the model says {label} before, {after} after" in (
+            words(document))
+
+
+def test_no_worst_examples_or_none_that_are_images(report):
+    said = words(web.document(without_worst(report)))
+    assert "There are none" in said
+    rows = dataclasses.replace(report.worst, x=report.worst.x[:, :15],
+                               x_adv=report.worst.x_adv[:, :15])
+    document = web.document(dataclasses.replace(report, worst=rows))
+    assert "shape (15,) is no image" in words(document) and "<img" not in document
+
+
+@pytest.mark.parametrize("shape, shown", [
+    ((16,), (4, 4)), ((5, 4), (5, 4)), ((1, 5, 4), (5, 4)), ((5, 4, 1), (5, 4)),
+    ((3, 5, 4), (5, 4, 3)), ((5, 4, 3), (5, 4, 3)), ((15,), None), ((2, 5, 4), None),
+    ((1, 2, 5, 4), None)])
+def test_shapes_of_images(shape, shown):
+    x = np.arange(2 * np.prod(shape), dtype="float32").reshape(2, *shape)
+    found = thumbnails.images(x)
+    assert found is None if shown is None else found.shape == (2, *shown)
+    if shape == (3, 5, 4):
+        np.testing.assert_array_equal(found[1, :, :, 2], x[1, 2])
+
+
+def test_it_is_written(report, document, tmp_path):
+    report.write_html(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == document
+
+
+# A page that holds another in a frame as wide as a phone, unfolds all that unfolds, and
+# has how wide that became as its title.
+PHONE = """<!doctype html><iframe width="390" height="800" srcdoc="{}"></iframe>
+<script>onload = () => {{ const page = frames[0].document;
+  for (const part of page.querySelectorAll("details")) part.open = true;
+  document.title = [frames[0].innerWidth, page.documentElement.scrollWidth,
+    frames[0].matchMedia("(prefers-color-scheme: dark)").matches]; }}</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+@pytest.mark.parametrize("scheme, dark", [(0, "true"), (1, "false")])
+def test_it_fits_a_phone(document, tmp_path, scheme, dark):
+    """Nothing is wider than the screen, and nothing is complained of."""
+    file = tmp_path / "phone.html"
+    file.write_text(PHONE.format(html.escape(document)), encoding="utf-8")
+    result = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+         "--no-first-run", "--disable-background-networking", "--disable-sync",
+         "--disable-component-update", f"--user-data-dir={tmp_path / 'user'}",
+         f"--blink-settings=preferredColorScheme={scheme}", "--hide-scrollbars",
+         "--enable-logging=stderr", "--dump-dom", file.as_uri()],
+        capture_output=True, text=True, timeout=120)
+    assert f"<title>390,390,{dark}</title>" in result.stdout
+    assert "CONSOLE" not in result.stderr
