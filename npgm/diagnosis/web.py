@@ -42,7 +42,7 @@ def _verdict(report):
             ("robust error, at least", report.robust_error,
              percent(report.robust_error),
              f"{percent(low)} to {percent(high)} with 95 % confidence"),
-            *((f"{name.upper()} as attacked says", errors[name], percent(errors[name]),
+            *((f"{name.upper()} as attacked", errors[name], percent(errors[name]),
                f"at epsilon {report.settings['epsilon']:g}")
               for name in ("fgsm", "pgd")),
             ("without any attack", errors["natural"], percent(errors["natural"]),
@@ -125,8 +125,8 @@ def _signs(report):
     order = (True, False, None)
     signs = sorted(report.signs, key=lambda sign: order.index(sign.raised))
     raised = sum(bool(sign.raised) for sign in signs)
-    return _paragraph(f"{raised} of {len(signs)} are raised. What each is, and who "
-                      "found it, unfolds.") + "".join(map(_sign, signs))
+    return _paragraph(f"Raised: {raised} of {len(signs)}. What each is, and who found "
+                      "it, unfolds.") + "".join(map(_sign, signs))
 
 
 def _sign(sign):
