@@ -145,6 +145,22 @@ def test_where_there_is_no_gradient_it_begins_anew():
     assert once.success.sum() < few.success.sum() < again.success.sum()
 
 
+def test_what_cannot_move_is_not_asked_again():
+    """Beside what every attack asks: where it begins, and begins anew."""
+    class Counted(Ledge):
+        asked = 0
+
+        def logits(self, x):
+            self.asked += len(x)
+            return super().logits(x)
+    for restarts in (0, 5):
+        model = Counted(9)
+        result = APGD(1.0, restarts=restarts)(model, np.zeros((20, 1)),
+                                              np.zeros(20, int))
+        assert set(result.status) == {"no_gradient"}
+        assert model.asked == 2 * 8 + 20 * (1 + restarts) + 2 * 20
+
+
 class Plateau(Ledge):
     """The lead falls up to that point, and is constant beyond."""
 

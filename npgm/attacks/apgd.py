@@ -52,6 +52,8 @@ class APGD(ManySteps):
         lost_at, left = np.full(len(x), -1), np.full(len(x), self.restarts)
         due, anew = checkpoints(self.steps), going
         for k in range(self.steps + 1):
+            if not going.size:
+                break
             if anew.size:
                 walk.begin(anew, self.start(x, rows, k)[anew])
             x_adv, labels = walk.x[going], y[going]
@@ -64,12 +66,12 @@ class APGD(ManySteps):
             lost_at[lost[lost_at[lost] < 0]] = k
             on = gradient.finite & ~best.fools[going]
             going, anew = going[on], lost[~best.fools[lost] & (left[lost] > 0)]
-            if not going.size:
-                break
+            spent = going[~gradient.valid[on] & (left[going] == 0)]
             left[anew] -= 1
             walk.arrive(going, gradient.loss[on], gradient.dx[on])
             if k in due:
                 walk.check(going)
+            going = np.setdiff1d(going, spent[walk.rest(spent)])
             walk.step(going, lambda x_adv: self.project(x_adv, x[going]))
         return Attempt(best.x, finite, valid, lost_at=lost_at)
 
@@ -115,6 +117,12 @@ class _Walk:
         for now, best in ((self.x, self.x_max), (self.dx, self.dx_max),
                           (self.f, self.f_max)):
             now[back] = best[back]
+
+    def rest(self, at):
+        """Whether no step will move them: no momentum, and no gradient at x^(k) or
+        x_max."""
+        still = (self.x[at] == self.before[at]).all(axis=1)
+        return still & ~(self.dx[at].any(axis=1) | self.dx_max[at].any(axis=1))
 
     def step(self, at, project):
         """From x^(k) to x^(k+1)."""
