@@ -9,8 +9,9 @@ from made_up import records, result, value
 
 from npgm import plots, storage, tables
 from npgm.data import MNIST_CHECKSUM, load_dataset
-from npgm.experiments import measures, protocol
+from npgm.experiments import protocol
 from npgm.experiments.experiment import Experiment, Setting
+from npgm.experiments.measures import outcomes
 from npgm.experiments.output import results
 from npgm.experiments.store import scheduler
 from npgm.experiments.store.record import records_of
@@ -32,7 +33,7 @@ MINE = Experiment(
     runs=tuple(Setting(protocol.optimizer("momentum", momentum=momentum))
                for momentum in (0.5, 0.9)),
     keys=("momentum", "step"),
-    quantities=(measures.NATURAL_ERROR, measures.FGS_ERROR),
+    quantities=(outcomes.NATURAL_ERROR, outcomes.FGS_ERROR),
     paper=lambda keys: {"fgs_error": 99.5} if keys["momentum"] == 0.9 else {},
     more=lambda keys: {"doubled": 2 * keys["momentum"]},
     columns=(("doubled", lambda row: f"{row['doubled']:g}"),), draw=draw)
@@ -41,7 +42,7 @@ MINE = Experiment(
 def swept(epsilons):
     """The same by epsilon."""
     return replace(MINE, keys=("momentum", "epsilon"), epsilons=epsilons, quantities=(
-        measures.FGS_ERROR_SWEPT, measures.FGS_ERROR_PROTOCOL))
+        outcomes.FGS_ERROR_SWEPT, outcomes.FGS_ERROR_PROTOCOL))
 
 
 def test_it_wants_whole_seeds_first():
@@ -152,7 +153,7 @@ def test_it_is_trained_and_measured(data, tmp_path):
 def test_every_field_of_a_run_can_tell_rows_apart(key, tmp_path):
     experiment = replace(EXPERIMENTS["adversarial-training"], name="mine", paper=None,
                          keys=tuple(dict.fromkeys((key, "training", "learning_rate"))),
-                         quantities=(measures.NATURAL_ERROR,),
+                         quantities=(outcomes.NATURAL_ERROR,),
                          draw=lambda result: plots.new(1, width=2, height=1)[0])
     found = result(experiment)
     results.write(tmp_path, experiment, found)

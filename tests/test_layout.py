@@ -108,6 +108,8 @@ npgm.tracing
 npgm.tracing.__main__
 npgm.experiments
 npgm.experiments.protocol
+npgm.experiments.measures.measure
+npgm.experiments.measures.outcomes
 npgm.experiments.measures
 npgm.experiments.rows
 npgm.experiments.store

@@ -9,11 +9,12 @@ from npgm.attacks import FGSM, RandomSign
 from npgm.data import MNIST_CHECKSUM
 from npgm.experiments import measures, protocol
 from npgm.experiments.measures import MEASURES, Quantity
+from npgm.experiments.measures import outcomes
 from npgm.losses import log_odds
 from npgm.network import MLP
 from npgm.training import natural_error
 
-QUANTITIES = [quantity for found in vars(measures).values()
+QUANTITIES = [quantity for found in vars(outcomes).values()
               for quantity in (found if isinstance(found, tuple) else [found])
               if isinstance(quantity, Quantity)]
 
@@ -61,13 +62,13 @@ def scene_of_masking():
     attacked = dict(zip(protocol.EPSILONS, (20, 40, 40, 40, 40, 60)))
     repaired = dict(zip(protocol.EPSILONS, (20, 40, 60, 60, 60, 60)))
     return network(100), data, {
-        measures.NATURAL_ERROR: 20, measures.TRAIN_ERROR: 12.5,
-        measures.FGS_ERROR: 40, measures.FGS_ERROR_PROTOCOL: 40,
-        measures.FGS_ERROR_REPAIRED: 60, measures.VALID_FGS: 60,
-        measures.FGS_ERROR_SWEPT: attacked,
-        measures.FGS_ERROR_REPAIRED_SWEPT: repaired,
-        measures.RESIDUAL_ZERO: 20, measures.RESIDUAL_ZERO_TRAIN: 25,
-        measures.LABEL_RESIDUAL_ZERO: 40, measures.VALID_FGS_REPAIRED: 80}
+        outcomes.NATURAL_ERROR: 20, outcomes.TRAIN_ERROR: 12.5,
+        outcomes.FGS_ERROR: 40, outcomes.FGS_ERROR_PROTOCOL: 40,
+        outcomes.FGS_ERROR_REPAIRED: 60, outcomes.VALID_FGS: 60,
+        outcomes.FGS_ERROR_SWEPT: attacked,
+        outcomes.FGS_ERROR_REPAIRED_SWEPT: repaired,
+        outcomes.RESIDUAL_ZERO: 20, outcomes.RESIDUAL_ZERO_TRAIN: 25,
+        outcomes.LABEL_RESIDUAL_ZERO: 40, outcomes.VALID_FGS_REPAIRED: 80}
 
 
 def scene_of_vanishing():
@@ -77,8 +78,8 @@ def scene_of_vanishing():
     data = dataset(test=((200, 12 / 500, 0), (200, 84 / 500, 0), (200, 95 / 500, 0),
                          (200, 100 / 500, 0), (200, None, 1)))
     valid = {"plain": 80, "flushed": 40, "mean": 60, "mean_flushed": 20}
-    ways = zip(valid.values(), measures.FGS_ERROR_VANISHING,
-               measures.VALID_FGS_VANISHING, strict=True)
+    ways = zip(valid.values(), outcomes.FGS_ERROR_VANISHING,
+               outcomes.VALID_FGS_VANISHING, strict=True)
     return network(500), data, {
         quantity: share + 20 * (quantity is error)
         for share, error, left in ways for quantity in (error, left)}
@@ -93,8 +94,8 @@ def scene_of_deepfool():
     sizes = [lead / np.sqrt(2) / np.linalg.norm([0.5 + lead, 0.5, 0.5])
              for lead in (0.1, 0.3)]
     return network(1), data, {
-        measures.DEEPFOOL_L2: 102 * np.mean(sizes),
-        measures.DEEPFOOL_LINF: 102 * np.mean([0.05 / 0.6, 0.15 / 0.8])}
+        outcomes.DEEPFOOL_L2: 102 * np.mean(sizes),
+        outcomes.DEEPFOOL_LINF: 102 * np.mean([0.05 / 0.6, 0.15 / 0.8])}
 
 
 def scene_of_pgd():
@@ -103,8 +104,8 @@ def scene_of_pgd():
     data = dataset(test=((500, 0.3, 0), (500, 0.45, 0), (500, 0.6, 0), (500, 0.3, 1),
                          (100, 0.3, 1)))
     return network(250), data, {
-        measures.PGD_ERROR: 50, measures.PGD_ERROR_REPAIRED: 75,
-        measures.FGS_ERROR: 100 * 600 / 2100}
+        outcomes.PGD_ERROR: 50, outcomes.PGD_ERROR_REPAIRED: 75,
+        outcomes.FGS_ERROR: 100 * 600 / 2100}
 
 
 def scene_of_activity():
@@ -113,8 +114,8 @@ def scene_of_activity():
     data = dataset(test=((1, 0.5, 0), (1, 0.5, 1), (1, None, 0), (2, 1, 0)))
     data.x_test[[0, 1], 1] = 0
     return network(14), data, {
-        measures.ACTIVE_HIDDEN: 100 * (2 + 2 + 0 + 3 + 3) / 15,
-        measures.LOGIT_LEAD: 7}
+        outcomes.ACTIVE_HIDDEN: 100 * (2 + 2 + 0 + 3 + 3) / 15,
+        outcomes.LOGIT_LEAD: 7}
 
 
 SCENES = [scene_of_masking, scene_of_vanishing, scene_of_deepfool, scene_of_pgd,
@@ -138,7 +139,7 @@ def test_every_quantity_is_tried():
     """The test above has to grow with the measures; the random signs have their
     own."""
     tried = {quantity for scene in SCENES for quantity in scene()[2]}
-    assert tried | {measures.FRS_ERROR_SWEPT} == set(QUANTITIES)
+    assert tried | {outcomes.FRS_ERROR_SWEPT} == set(QUANTITIES)
 
 
 def test_random_signs_move_training_images():
@@ -147,8 +148,8 @@ def test_random_signs_move_training_images():
     and one is out of reach."""
     data = dataset(test=((1, 0.12, 1),),
                    train=((800, 0.12, 0), (1, 1.1, 0), (1, 1.1, 1)))
-    found = measures.frs_sweep(network(1), data)
-    errors = [found[measures.FRS_ERROR_SWEPT.entry_in({"epsilon": epsilon})] * 802 / 100
+    found = outcomes.frs_sweep(network(1), data)
+    errors = [found[outcomes.FRS_ERROR_SWEPT.entry_in({"epsilon": epsilon})] * 802 / 100
               for epsilon in protocol.EPSILONS]
     assert errors[0] == pytest.approx(1)
     assert len(set(errors[1:])) == 1 and errors[1] == pytest.approx(301, abs=50)
@@ -157,12 +158,12 @@ def test_random_signs_move_training_images():
 def test_the_valid_images_of_the_repair_are_not_its_successes():
     """Out of reach, but with a gradient; fooled, but by none."""
     far = dataset(test=((4, 1.1, 0),))
-    assert measures.residual(network(100), far)["valid_fgs_repaired"] == 100
-    assert measures.fgs(network(100), far) == {
+    assert outcomes.residual(network(100), far)["valid_fgs_repaired"] == 100
+    assert outcomes.fgs(network(100), far) == {
         "fgs_error": 0, "fgs_error_repaired": 0, "valid_fgs": 0}
     wrong = dataset(test=((4, None, 1),))
-    assert measures.residual(network(100), wrong)["valid_fgs_repaired"] == 0
-    assert measures.fgs(network(100), wrong) == {
+    assert outcomes.residual(network(100), wrong)["valid_fgs_repaired"] == 0
+    assert outcomes.fgs(network(100), wrong) == {
         "fgs_error": 100, "fgs_error_repaired": 100, "valid_fgs": 0}
 
 
@@ -178,7 +179,7 @@ def test_some_images_are_mnists_first_or_a_fixed_draw():
 
 
 def test_deepfool_that_fools_nothing_has_no_size():
-    found = measures.deepfool(network(1), dataset(test=((3, None, 0), (3, 0.1, 1))))
+    found = outcomes.deepfool(network(1), dataset(test=((3, None, 0), (3, 0.1, 1))))
     assert found == {"deepfool_l2": None, "deepfool_linf": None}
 
 
@@ -189,7 +190,7 @@ def test_activity_is_counted():
     net.layers[1][1][:] = 1, 0, -1
     data = SimpleNamespace(x_test=np.zeros((3, 2), np.float32),
                            y_test=np.array([0, 0, 2]))
-    assert measures.activity(net, data) == {"active_hidden": 50.0, "logit_lead": 1.0}
+    assert outcomes.activity(net, data) == {"active_hidden": 50.0, "logit_lead": 1.0}
 
 
 # What a record has of them, on a network that is nothing special

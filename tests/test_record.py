@@ -4,12 +4,13 @@ import pytest
 from npgm import provenance, sources, storage
 from npgm.errors import DataError
 from npgm.experiments import measures
+from npgm.experiments.measures import outcomes
 from npgm.experiments.store.record import Record, progress_of, records_of
 from npgm.experiments.store.run import Run, folder_of
 
 RUN = Run("sgd", {"learning_rate": 0.01}, seed=0, steps=300, data_checksum="abc")
 NUMBERS = {"natural_error": 2.5}
-PGD = measures.pgd.measure
+PGD = outcomes.pgd.measure
 
 
 def record(**fields):

@@ -6,7 +6,8 @@ from on_disk import assert_same_results, record_of
 
 from npgm import storage, tables
 from npgm.errors import NpgmError
-from npgm.experiments import measures, protocol, rows
+from npgm.experiments import protocol, rows
+from npgm.experiments.measures import outcomes
 from npgm.experiments.output import results
 from npgm.experiments.store import scheduler
 from npgm.experiments.store.record import records_of
@@ -14,7 +15,7 @@ from npgm.experiments.store.run import folder_of
 from npgm.experiments.studies import EXPERIMENTS
 from npgm.optimizers import SGD, Adam
 
-NATURAL, FGS = measures.natural.measure, measures.fgs.measure
+NATURAL, FGS = outcomes.natural.measure, outcomes.fgs.measure
 BOTH = (NATURAL, FGS)
 TABLE2 = EXPERIMENTS["table2"]
 

@@ -6,7 +6,8 @@ from made_up import ENTRIES, records, result, value
 
 from npgm import tables
 from npgm.data import MNIST_CHECKSUM
-from npgm.experiments import measures, protocol
+from npgm.experiments import protocol
+from npgm.experiments.measures import outcomes
 from npgm.experiments.output import results
 from npgm.experiments.rows import select
 from npgm.experiments.studies import EXPERIMENTS, adam_as_printed, fig1, table2
@@ -210,7 +211,7 @@ def test_an_fgs_error_is_the_protocols_or_the_rows():
         assert row["fgs_error"]["mean"] == value(
             0, row["step"], "fgs_sweep", f"fgs_error_{row['epsilon']}")
     assert "fgs_error_0.25" not in {q.name for q in EXPERIMENTS["fig2"].quantities}
-    assert measures.FGS_ERROR.name != measures.FGS_ERROR_PROTOCOL.name
+    assert outcomes.FGS_ERROR.name != outcomes.FGS_ERROR_PROTOCOL.name
 
 
 def test_lines_are_the_protocols_and_the_last():

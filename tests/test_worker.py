@@ -11,14 +11,14 @@ from on_disk import assert_same_results, contents, record_of
 from npgm import sources, storage
 from npgm.data import load_dataset
 from npgm.errors import DataError, Interrupted
-from npgm.experiments import measures
+from npgm.experiments.measures import outcomes
 from npgm.experiments.store import worker
 from npgm.experiments.store.record import progress_of
 from npgm.experiments.store.run import folder_of
 from npgm.network import MLP
 from npgm.optimizers import SGD
 
-NATURAL, FGS = measures.natural.measure, measures.fgs.measure
+NATURAL, FGS = outcomes.natural.measure, outcomes.fgs.measure
 BOTH = (NATURAL, FGS)
 
 
@@ -76,7 +76,7 @@ def test_what_is_recorded_is_what_the_stored_network_gives(make_run, data_folder
     worker.work(tmp_path, run, BOTH, data_folder)
     net = MLP.load(folder_of(tmp_path, run) / "step-000120.npz")
     assert record_of(tmp_path, run)["evaluations"]["120"] == {
-        NATURAL: measures.natural(net, data), FGS: measures.fgs(net, data)}
+        NATURAL: outcomes.natural(net, data), FGS: outcomes.fgs(net, data)}
 
 
 def test_what_a_killed_process_was_writing_is_removed(make_run, data_folder, tmp_path):

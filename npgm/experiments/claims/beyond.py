@@ -3,7 +3,7 @@ from npgm.experiments import protocol
 from npgm.experiments.claims.claim import (BEYOND, FAILS, FOOLED, HALF, HOLDS, OPEN,
                                            at_rate, brief, claim, evidence, text,
                                            unless)
-from npgm.experiments.measures import VANISHING
+from npgm.experiments.measures.outcomes import VANISHING
 from npgm.experiments.protocol import MASKED_RATE, RECOMMENDED_RATE
 from npgm.experiments.rows import known, mean, select
 

@@ -3,7 +3,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Callable
 
-from npgm.experiments import measures, protocol
+from npgm.experiments import protocol
+from npgm.experiments.measures import outcomes
 from npgm.experiments.rows import known, select
 from npgm.experiments.rows import text as number
 
@@ -13,7 +14,7 @@ YES, NO, OTHERWISE = "reproduced", "not reproduced", "reproduced, for another re
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"      # of what is ours
 UNKNOWN = "not measured"
 
-FGS_ERROR = measures.FGS_ERROR_PROTOCOL.name        # in rows of another epsilon too
+FGS_ERROR = outcomes.FGS_ERROR_PROTOCOL.name        # in rows of another epsilon too
 
 # Thresholds of more than one claim.
 HALF = 50           # % of the images: most of them, or not

@@ -4,8 +4,9 @@ import functools
 import numpy as np
 
 from npgm import plots
-from npgm.experiments import measures, protocol
+from npgm.experiments import protocol
 from npgm.experiments.experiment import Experiment, Setting
+from npgm.experiments.measures import outcomes
 
 FORMS = {"algorithm1": "Kingma and Ba", "epsilon_hat": "TensorFlow",
          "printed": "as printed", "printed_once": "printed, m and v uncorrected"}
@@ -62,8 +63,8 @@ EXPERIMENT = Experiment(
     name="pseudocode", title="Adam as printed, and as it is meant",
     runs=tuple(Setting(protocol.optimizer("adam", form=form)) for form in FORMS),
     keys=("form", "learning_rate"),
-    quantities=(measures.NATURAL_ERROR, measures.FGS_ERROR, measures.FGS_ERROR_REPAIRED,
-                measures.VALID_FGS),
+    quantities=(outcomes.NATURAL_ERROR, outcomes.FGS_ERROR, outcomes.FGS_ERROR_REPAIRED,
+                outcomes.VALID_FGS),
     more=lambda keys: watch(keys["form"]),
     columns=(("steps below 1e-6 from update", lambda row: str(row["frozen_at"] or "-")),
              ("v overflows at update", lambda row: str(row["overflows_at"] or "-"))),

@@ -1,7 +1,8 @@
 """Adversarial training at 0.001 against plain Adam at 0.01: the paper's section IV."""
 from npgm import plots
-from npgm.experiments import measures, protocol
+from npgm.experiments import protocol
 from npgm.experiments.experiment import Experiment, Setting
+from npgm.experiments.measures import outcomes
 
 DEFENCE = {"name": "adversarial_training", "epsilon": protocol.EPSILON}
 
@@ -18,7 +19,7 @@ def draw(result):
         ("natural_error", "natural", plots.NATURAL),
         ("fgs_error", "FGS, as attacked", plots.ATTACKED),
         ("fgs_error_repaired", "FGS, residual repaired", plots.REPAIRED),
-        ("pgd_error", f"PGD, first {measures.PGD_FIRST:,} images", "#9ecae1"),
+        ("pgd_error", f"PGD, first {outcomes.PGD_FIRST:,} images", "#9ecae1"),
         ("pgd_error_repaired", "PGD, residual repaired", "#f4a6a6")],
         "{training} training,\nAdam {learning_rate:g}")
     ax.set_ylim(0, 109)
@@ -34,6 +35,6 @@ EXPERIMENT = Experiment(
                                      (protocol.RECOMMENDED_RATE, None),
                                      (protocol.RECOMMENDED_RATE, DEFENCE))),
     keys=("training", "learning_rate"),
-    quantities=(measures.NATURAL_ERROR, measures.FGS_ERROR, measures.FGS_ERROR_REPAIRED,
-                measures.PGD_ERROR, measures.PGD_ERROR_REPAIRED, measures.VALID_FGS),
+    quantities=(outcomes.NATURAL_ERROR, outcomes.FGS_ERROR, outcomes.FGS_ERROR_REPAIRED,
+                outcomes.PGD_ERROR, outcomes.PGD_ERROR_REPAIRED, outcomes.VALID_FGS),
     paper=paper, draw=draw)

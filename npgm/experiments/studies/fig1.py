@@ -1,7 +1,8 @@
 """Fig. 1: Adam's learning rate, and what it does to natural and FGS errors."""
 from npgm import plots
-from npgm.experiments import measures, protocol
+from npgm.experiments import protocol
 from npgm.experiments.experiment import Experiment, Setting
+from npgm.experiments.measures import outcomes
 from npgm.experiments.rows import select, spans
 
 RUNS = tuple(Setting(protocol.optimizer("adam", learning_rate=rate))
@@ -61,7 +62,7 @@ def lines(rows):
 EXPERIMENT = Experiment(
     name="fig1", title="Fig. 1: the learning rate", runs=RUNS,
     keys=("learning_rate", "step"),
-    quantities=(measures.NATURAL_ERROR, measures.FGS_ERROR, measures.FGS_ERROR_REPAIRED,
-                measures.VALID_FGS, measures.VALID_FGS_REPAIRED, measures.RESIDUAL_ZERO,
-                measures.RESIDUAL_ZERO_TRAIN, measures.LABEL_RESIDUAL_ZERO),
+    quantities=(outcomes.NATURAL_ERROR, outcomes.FGS_ERROR, outcomes.FGS_ERROR_REPAIRED,
+                outcomes.VALID_FGS, outcomes.VALID_FGS_REPAIRED, outcomes.RESIDUAL_ZERO,
+                outcomes.RESIDUAL_ZERO_TRAIN, outcomes.LABEL_RESIDUAL_ZERO),
     more=lambda keys: {"optimizer": "adam"}, draw=draw)

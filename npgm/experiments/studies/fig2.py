@@ -1,7 +1,8 @@
 """Fig. 2: FGS test error over training, by epsilon, at two learning rates."""
 from npgm import plots
-from npgm.experiments import measures, protocol
+from npgm.experiments import protocol
 from npgm.experiments.experiment import Experiment, Setting
+from npgm.experiments.measures import outcomes
 from npgm.experiments.rows import select, spans
 
 RATES = (protocol.MASKED_RATE, protocol.RECOMMENDED_RATE)
@@ -38,5 +39,5 @@ EXPERIMENT = Experiment(
     runs=tuple(Setting(protocol.optimizer("adam", learning_rate=rate))
                for rate in RATES),
     keys=("learning_rate", "epsilon", "step"),
-    quantities=(measures.FGS_ERROR_SWEPT, measures.FGS_ERROR_REPAIRED_SWEPT),
+    quantities=(outcomes.FGS_ERROR_SWEPT, outcomes.FGS_ERROR_REPAIRED_SWEPT),
     epsilons=lambda keys: protocol.EPSILONS, draw=draw)

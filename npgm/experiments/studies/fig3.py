@@ -1,11 +1,12 @@
 """Fig. 3: training images moved by random signs (FRS images)."""
 from npgm import plots
-from npgm.experiments import measures, protocol
+from npgm.experiments import protocol
 from npgm.experiments.experiment import Experiment
+from npgm.experiments.measures import outcomes
 from npgm.experiments.rows import frs_excess, gap, last, learns, mean, select
 from npgm.experiments.studies import fig1, fig2
 
-FGS_ERROR = measures.FGS_ERROR_PROTOCOL.name        # whatever a row's epsilon is
+FGS_ERROR = outcomes.FGS_ERROR_PROTOCOL.name        # whatever a row's epsilon is
 
 
 def draw(result):
@@ -66,6 +67,6 @@ def epsilons(keys):
 EXPERIMENT = Experiment(
     name="fig3", title="Fig. 3: random signs on training images", runs=fig1.RUNS,
     keys=("learning_rate", "epsilon", "step"),
-    quantities=(measures.FRS_ERROR_SWEPT, measures.TRAIN_ERROR, measures.NATURAL_ERROR,
-                measures.FGS_ERROR_PROTOCOL),
+    quantities=(outcomes.FRS_ERROR_SWEPT, outcomes.TRAIN_ERROR, outcomes.NATURAL_ERROR,
+                outcomes.FGS_ERROR_PROTOCOL),
     epsilons=epsilons, table={"epsilon": protocol.EPSILON}, draw=draw)

@@ -1,7 +1,8 @@
 """Five optimizers, each at its recommended learning rate and at ten times it."""
 from npgm import plots
-from npgm.experiments import measures, protocol
+from npgm.experiments import protocol
 from npgm.experiments.experiment import Experiment, Setting
+from npgm.experiments.measures import outcomes
 from npgm.experiments.rows import select
 
 TIMES = (1, 10)
@@ -47,7 +48,7 @@ EXPERIMENT = Experiment(
         times * usual.learning_rate, 6)))
         for name, usual in protocol.OPTIMIZERS.items() for times in TIMES),
     keys=("optimizer", "learning_rate"),
-    quantities=(measures.NATURAL_ERROR, measures.TRAIN_ERROR, measures.FGS_ERROR,
-                measures.FGS_ERROR_REPAIRED, measures.VALID_FGS, measures.DEEPFOOL_L2,
-                measures.DEEPFOOL_LINF, measures.ACTIVE_HIDDEN, measures.LOGIT_LEAD),
+    quantities=(outcomes.NATURAL_ERROR, outcomes.TRAIN_ERROR, outcomes.FGS_ERROR,
+                outcomes.FGS_ERROR_REPAIRED, outcomes.VALID_FGS, outcomes.DEEPFOOL_L2,
+                outcomes.DEEPFOOL_LINF, outcomes.ACTIVE_HIDDEN, outcomes.LOGIT_LEAD),
     more=recommended, draw=draw)

@@ -1,8 +1,9 @@
 """The 90.4: does a mean loss over the test set, with subnormals flushed to zero,
 explain the paper's FGS error of Adam?"""
 from npgm import plots
-from npgm.experiments import measures, protocol
+from npgm.experiments import protocol
 from npgm.experiments.experiment import Experiment, Setting
+from npgm.experiments.measures import outcomes
 
 # What is to be explained, drawn where the hypothesis would have it.
 PAPER = {protocol.RECOMMENDED_RATE: {
@@ -11,7 +12,7 @@ PAPER = {protocol.RECOMMENDED_RATE: {
 
 def draw(result):
     """FGS errors of both rates, four ways, the paper's 90.4, and the valid images."""
-    ways = measures.VANISHING
+    ways = outcomes.VANISHING
     figure, ax = plots.new(1, width=8.6, height=4.8)
     plots.bars(ax, result["rows"], [
         *((f"fgs_error_{way}", words, color) for (way, words), color in zip(
@@ -29,5 +30,5 @@ EXPERIMENT = Experiment(
     runs=tuple(Setting(protocol.optimizer("adam", learning_rate=rate))
                for rate in (protocol.RECOMMENDED_RATE, protocol.MASKED_RATE)),
     keys=("learning_rate",),
-    quantities=(*measures.FGS_ERROR_VANISHING, *measures.VALID_FGS_VANISHING),
+    quantities=(*outcomes.FGS_ERROR_VANISHING, *outcomes.VALID_FGS_VANISHING),
     paper=lambda keys: PAPER.get(keys["learning_rate"], {}), draw=draw)

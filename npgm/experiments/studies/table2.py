@@ -1,7 +1,8 @@
 """Table II: four optimizers, natural images and FGS images at epsilon 0.25."""
 from npgm import plots
-from npgm.experiments import measures, protocol
+from npgm.experiments import protocol
 from npgm.experiments.experiment import Experiment, Setting
+from npgm.experiments.measures import outcomes
 
 
 def draw(result):
@@ -24,6 +25,6 @@ EXPERIMENT = Experiment(
     name="table2", title="Table II: four optimizers",
     runs=tuple(Setting(protocol.OPTIMIZERS[name]) for name in protocol.TABLE2),
     keys=("optimizer",),
-    quantities=(measures.NATURAL_ERROR, measures.FGS_ERROR, measures.FGS_ERROR_REPAIRED,
-                measures.VALID_FGS),
+    quantities=(outcomes.NATURAL_ERROR, outcomes.FGS_ERROR, outcomes.FGS_ERROR_REPAIRED,
+                outcomes.VALID_FGS),
     paper=lambda keys: protocol.TABLE2[keys["optimizer"]], draw=draw)

@@ -1,52 +1,15 @@
-"""What is measured of a trained network, (net, data) -> numbers, and what the numbers
-are called. Each is declared here once; tables, columns and files follow.
-
-Errors and shares in percent. A measure's name carries what its numbers depend on,
-since they are stored under it in a run's record.
-"""
-from dataclasses import dataclass
-
+"""What the paper measures of a trained network, and what belongs beside it."""
 import numpy as np
 
 from npgm import vanishing
 from npgm.attacks import FGSM, PGD, DeepFool, RandomSign
-from npgm.data import MNIST_CHECKSUM
+from npgm.experiments.measures.measure import (FIRST, Quantity, measure, percent, some)
 from npgm.experiments.protocol import EPSILON, EPSILONS
 from npgm.losses import cross_entropy, log_odds
 from npgm.network import forward
 from npgm.training import natural_error
 
-FIRST, PGD_FIRST = 1000, 2000       # test images of the attacks of many steps
-
-MEASURES = {}           # name: function
-LAST_ONLY = set()       # those taken of a run's last network only
-
-
-def measure(name, last_only=False):
-    """Declare the function below it as a measure."""
-    def declare(function):
-        MEASURES[name] = function
-        if last_only:
-            LAST_ONLY.add(name)
-        function.measure = name
-        return function
-    return declare
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A number of a measure, as results have it: its name there, its measure, its
-    column's heading and digits, and its entry in the measure, if it has another
-    name; "{epsilon}" in an entry is the row's."""
-
-    name: str
-    measure: str
-    heading: str
-    digits: int = 1
-    entry: str = ""
-
-    def entry_in(self, row):
-        return (self.entry or self.name).format(**row)
+PGD_FIRST = 2000        # test images of PGD
 
 
 @measure("natural")
@@ -211,16 +174,3 @@ def activity(net, data):
 
 ACTIVE_HIDDEN = Quantity("active_hidden", activity.measure, "active hidden units")
 LOGIT_LEAD = Quantity("logit_lead", activity.measure, "median logit lead")
-
-
-def some(data, count):
-    """(x, y) of that many test images: MNIST's first; of other data, which may be
-    sorted, a draw that is always the same."""
-    rows = np.arange(len(data.y_test))
-    if data.checksum != MNIST_CHECKSUM:
-        rows = np.sort(np.random.default_rng(0).permutation(rows)[:count])
-    return data.x_test[rows[:count]], data.y_test[rows[:count]]
-
-
-def percent(wrong):
-    return 100 * float(np.mean(wrong))
