@@ -11,7 +11,9 @@ COMPILED = ("sources.py", "cache.py", "optimizers", "compiled")
 # What a run and its measurements are made of:
 RUN = (*COMPILED, "checks.py", "names.py", "data.py", "losses.py", "vanishing.py",
        "network.py", "checkpoint.py", "training.py", "attacks", "defences",
-       "experiments/protocol.py", "experiments/measures")
+       "diagnosis/__init__.py", "diagnosis/arithmetic.py", "diagnosis/causes.py",
+       "diagnosis/battery.py", "diagnosis/surrogate.py", "experiments/protocol.py",
+       "experiments/measures")
 
 
 def files(names):

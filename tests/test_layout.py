@@ -70,6 +70,7 @@ npgm.svg
 npgm.tables
 npgm.provenance
 npgm.command
+npgm.diagnosis
 npgm.diagnosis.arithmetic
 npgm.diagnosis.causes
 npgm.diagnosis.cost
@@ -90,9 +91,8 @@ npgm.diagnosis.thumbnails
 npgm.diagnosis.web
 npgm.diagnosis.report
 npgm.diagnosis.surrogate
-npgm.diagnosis.diagnose
+npgm.diagnosis.examination
 npgm.diagnosis.examples
-npgm.diagnosis
 npgm.diagnosis.__main__
 npgm.tracing.select
 npgm.tracing.summaries
@@ -110,6 +110,7 @@ npgm.experiments
 npgm.experiments.protocol
 npgm.experiments.measures.measure
 npgm.experiments.measures.outcomes
+npgm.experiments.measures.masking
 npgm.experiments.measures
 npgm.experiments.rows
 npgm.experiments.store

@@ -1,9 +1,17 @@
-"""Whether a model's gradient is masked, by what, and how robust it really is."""
-from npgm.diagnosis.arithmetic import Arithmetic, thresholds
-from npgm.diagnosis.causes import CAUSES
-from npgm.diagnosis.diagnose import diagnose
-from npgm.diagnosis.report import Report
-from npgm.diagnosis.verdict import Findings, Verdict, judge
+"""Whether a model's gradient is masked, by what, and how robust it really is.
 
-__all__ = ["Arithmetic", "CAUSES", "Findings", "Report", "Verdict", "diagnose", "judge",
-           "thresholds"]
+Names are imported when first used: what measures a network needs no page.
+"""
+import importlib
+
+_HOME = {"Arithmetic": "arithmetic", "thresholds": "arithmetic", "CAUSES": "causes",
+         "Findings": "verdict", "Verdict": "verdict", "judge": "verdict",
+         "Report": "report", "diagnose": "examination"}
+
+__all__ = [*_HOME]
+
+
+def __getattr__(name):
+    if name in _HOME:
+        return getattr(importlib.import_module(f"npgm.diagnosis.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'npgm.diagnosis' has no attribute {name!r}")

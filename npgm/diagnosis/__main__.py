@@ -9,7 +9,8 @@ try:
     import argparse
 
     from npgm import command, models, plots, storage, streams
-    from npgm.diagnosis import diagnose, examples
+    from npgm.diagnosis import examples
+    from npgm.diagnosis.examination import diagnose
     from npgm.streams import say
 except KeyboardInterrupt:       # Ctrl-C while Python still reads: nothing was begun
     sys.exit(130)

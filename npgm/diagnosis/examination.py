@@ -7,11 +7,10 @@ from tqdm import tqdm
 
 from npgm import checks
 from npgm.attacks.base import checked, input_gradient
-from npgm.diagnosis import battery, causes, curve, verdict
+from npgm.diagnosis import battery, causes, curve, signs, verdict
 from npgm.diagnosis.arithmetic import arithmetic
 from npgm.diagnosis.cost import Counted
 from npgm.diagnosis.report import Report, worst_examples
-from npgm.diagnosis.signs import warning_signs
 from npgm.diagnosis.statistics import paired_exact, wilson
 from npgm.diagnosis.surrogate import train_surrogate
 from npgm.losses import log_odds
@@ -72,8 +71,8 @@ def _clip(clip, x):
 
 def planned_calls(entries, count):
     """Calls of the model, at most, for that many examples: told before."""
-    return count * (causes.CALLS + curve.CALLS
-                    + sum(entry.calls for entry in entries.values()))
+    each = causes.CALLS + curve.CALLS + sum(entry.calls for entry in entries.values())
+    return count * each + signs.CALLS * min(count, signs.SUBSET)
 
 
 def _measure(model, x, y, epsilon, clip, seed, entries):
@@ -85,19 +84,19 @@ def _measure(model, x, y, epsilon, clip, seed, entries):
     for outcome in battery.attack_all(entries, model, x, y, epsilon, clip, found.z):
         pass
     security = curve.security_curve(model, x, y, epsilon, clip, seed, outcome, scale)
-    signs = warning_signs(model, x, y, epsilon, clip, seed, outcome.success)
+    looked_for = signs.warning_signs(model, x, y, epsilon, clip, seed, outcome.success)
     shares = {name: share for name in causes.CAUSES
               if (share := float(np.mean(found.cause == name)))}
-    findings = _findings(shares, outcome, security, signs, epsilon)
+    findings = _findings(shares, outcome, security, looked_for, epsilon)
     return {"arithmetic": arithmetic(found.z, y), "causes": shares,
             "cause": found.cause, "steps": causes.steps_of(x, found.z, scale),
             "sign_agreement": _mean(found.agreement), "success": outcome.success,
-            "curve": security, "signs": signs, "findings": findings,
+            "curve": security, "signs": looked_for, "findings": findings,
             "verdict": verdict.judge(findings),
             "worst": worst_examples(model, x, y, outcome, found.z)}
 
 
-def _findings(shares, outcome, security, signs, epsilon):
+def _findings(shares, outcome, security, looked_for, epsilon):
     success = outcome.success
     pairs = [(success[f"{name}_repaired"], success[name]) for name in ("fgsm", "pgd")]
     repaired, attacked = max(pairs, key=lambda pair: _more(*pair))
@@ -112,7 +111,7 @@ def _findings(shares, outcome, security, signs, epsilon):
         lost=_mean(outcome.lost["apgd_repaired"]),
         black=_mean(black), black_chance=paired_exact(black, np.zeros_like(black)),
         many=_more(many, one), many_chance=paired_exact(many, one),
-        alignment=next((sign.value for sign in signs
+        alignment=next((sign.value for sign in looked_for
                         if sign.name == "gradient_alignment"), None),
         fall=max(errors[:at + 1]) - errors[at],
         robust_error=_mean(robust), interval=wilson(int(robust.sum()), len(robust)))
