@@ -9,6 +9,10 @@ COMMITTED = {name: experiment for name, experiment in EXPERIMENTS.items()
              if (results.COMMITTED / f"{name}.json").exists()}
 
 EPSILONS = ("0.05", "0.1", "0.15", "0.2", "0.25", "0.3")
+ATTACKS = ("natural", "fgsm", "fgsm_float64", "fgsm_wide", "fgsm_repaired",
+           "fgsm_margin", "fgsm_dlr", "fgsm_mifpe", "pgd", "pgd_repaired", "pgd_margin",
+           "apgd", "apgd_repaired", "apgd_margin", "random_sign", "square", "transfer",
+           "deepfool", "any")
 WAYS = ("plain", "flushed", "mean", "mean_flushed")
 
 # What every measure enters into a record, by the names that stored runs have.
@@ -24,7 +28,13 @@ ENTRIES = {
                            for way in WAYS],
     "deepfool_1000": ["deepfool_l2", "deepfool_linf"],
     "pgd_best_0.25_2000": ["pgd_error", "pgd_error_repaired"],
-    "activity": ["active_hidden", "logit_lead"]}
+    "activity": ["active_hidden", "logit_lead"],
+    "causes_1000": ["lead_5", "lead_50", "lead_95", "cause_sound",
+                    "cause_label_rounded", "cause_residual_rounded", "cause_silent",
+                    "cause_other", "signs_right"],
+    "side_by_side_1000": [f"{name}_{e}" for e in ("0.05", "0.1", "0.25") for name in (
+        *(f"{attack}_error" for attack in ATTACKS), "as_attacked", "rounding", "silent",
+        "other", "held")]}
 PLACES = [(measure, entry) for measure, names in ENTRIES.items() for entry in names]
 
 

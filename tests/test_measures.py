@@ -8,15 +8,19 @@ from made_up import ENTRIES
 from npgm.attacks import FGSM, RandomSign
 from npgm.data import MNIST_CHECKSUM
 from npgm.experiments import measures, protocol
-from npgm.experiments.measures import MEASURES, Quantity
-from npgm.experiments.measures import outcomes
+from npgm.experiments.measures import MEASURES, Quantity, masking, outcomes
 from npgm.losses import log_odds
 from npgm.network import MLP
 from npgm.training import natural_error
 
-QUANTITIES = [quantity for found in vars(outcomes).values()
-              for quantity in (found if isinstance(found, tuple) else [found])
-              if isinstance(quantity, Quantity)]
+
+def quantities(module):
+    return [quantity for found in vars(module).values()
+            for quantity in (found if isinstance(found, tuple) else [found])
+            if isinstance(quantity, Quantity)]
+
+
+QUANTITIES = quantities(outcomes)
 
 
 def network(scale):
@@ -216,10 +220,12 @@ def test_measures_have_the_names_that_records_know_them_by(numbers):
         name: set(entries) for name, entries in ENTRIES.items()}
 
 
-@pytest.mark.parametrize("quantity", QUANTITIES, ids=lambda quantity: "-".join(
-    [quantity.measure, quantity.name]))
-def test_a_quantity_is_among_what_its_measure_finds(quantity, numbers):
-    for epsilon in protocol.EPSILONS:
+@pytest.mark.parametrize("quantity, epsilons", [
+    *((quantity, protocol.EPSILONS) for quantity in QUANTITIES),
+    *((quantity, masking.EPSILONS) for quantity in quantities(masking))],
+    ids=lambda given: getattr(given, "name", ""))
+def test_a_quantity_is_among_what_its_measure_finds(quantity, epsilons, numbers):
+    for epsilon in epsilons:
         assert quantity.entry_in({"epsilon": epsilon}) in numbers[quantity.measure]
 
 
