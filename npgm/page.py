@@ -114,8 +114,13 @@ def _image(png, alternative):
             f'alt="{html.escape(alternative)}">')
 
 
-def strip(pictures, caption):
-    """Small pictures in a row, their pixels seen: (heading, PNG, alternative)."""
+def strips(rows):
+    """Rows of small pictures, their pixels seen. rows: (pictures, caption), pictures:
+    (heading, PNG, alternative)."""
+    return f'<div class="strips">{"".join(_strip(*row) for row in rows)}</div>'
+
+
+def _strip(pictures, caption):
     shown = "".join(f"<span>{html.escape(heading)}{_image(png, alternative)}</span>"
                     for heading, png, alternative in pictures)
     return (f'<figure class="strip"><div>{shown}</div><figcaption>'

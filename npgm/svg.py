@@ -11,6 +11,7 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 38     # margins of `curves`
 HIGH = 200                                    # of its plot, without them
 SPREAD_HEIGHT, BOX, AXIS = 104, 52, 78        # of `spread`: middle of its box; axis
 LABEL = 115                                   # the room that a mark's label takes
+TICK = 40                                     # and that of a number on the axis
 INK = "currentColor"
 
 
@@ -52,11 +53,11 @@ def spread(quantiles, marks, alternative):
     def across(value):
         return RIGHT + (WIDTH - 2 * RIGHT) * (math.asinh(value) - low) / (high - low)
     first, left, middle, right, last = map(across, quantiles)
-    powers = [sign * 10 ** power for power in range(7) for sign in (-1, 1)]
-    ticks = [0, *(value for value in powers if min(values) <= value <= max(values))]
+    ticks = [value for value in _powers((high - low) / (WIDTH - 2 * RIGHT))
+             if min(values) <= value <= max(values)]
     return _drawing(SPREAD_HEIGHT, [
         _rule(RIGHT, AXIS, WIDTH - RIGHT, AXIS, "grid"),
-        *(_text(across(value), AXIS + 16, f"{value:,}") for value in ticks),
+        *(_text(across(value), AXIS + 16, f"{value:g}") for value in ticks),
         _rule(first, BOX, last, BOX),
         f'<rect class="box" x="{left:.1f}" y="{BOX - 9}" '
         f'width="{right - left:.1f}" height="18"/>',
@@ -101,6 +102,14 @@ def _rule(x1, y1, x2, y2, css="rule"):
 def _text(x, y, text, anchor="middle"):
     return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(text)}'
             "</text>")
+
+
+def _powers(scale):
+    """0 and powers of 10, up and down, that do not crowd where a unit of the drawing
+    is `scale` in asinh."""
+    every = math.ceil(TICK * scale / math.log(10))
+    powers = range(0 if every == 1 else every, 308, every)
+    return [0.0, *(sign * 10.0 ** power for power in powers for sign in (-1, 1))]
 
 
 def _ticks(high):

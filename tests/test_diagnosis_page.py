@@ -1,12 +1,14 @@
 """The page of a diagnosis: its numbers are the report's, and it stands alone."""
 import dataclasses
 import html
+import io
 import re
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from test_page import tags
 
 import npgm
@@ -137,6 +139,31 @@ def test_shapes_of_images(shape, shown):
     assert found is None if shown is None else found.shape == (2, *shown)
     if shape == (3, 5, 4):
         np.testing.assert_array_equal(found[1, :, :, 2], x[1, 2])
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 4, 4)])
+def test_pictures_show_before_after_and_the_difference(report, shape):
+    before = np.linspace(0, 1, np.prod(shape), dtype="float32").reshape(1, *shape)
+    after = before.copy()
+    after[0, ..., 0, 0] += 0.25
+    after[0, ..., 3, 3] -= 0.125
+    worst = dataclasses.replace(report.worst, x=before, x_adv=after)
+    read = [imread(io.BytesIO(png))[..., :3] for png in
+            thumbnails.triples(worst, (0, 1))[0]]
+    in_color = [np.broadcast_to(image, (3, 4, 4)).transpose(1, 2, 0) for image in (
+        before[0], after[0], 0.5 + 2 * (after - before)[0])]
+    np.testing.assert_allclose(read, in_color, atol=1 / 255)
+
+
+@pytest.mark.parametrize("factor", [0, np.nan])
+def test_what_no_number_can_be_said_of_is_not_said(factor):
+    net = MLP.initialize((9, 4, 2), seed=0, dtype="float32", scheme="he")
+    net.theta *= np.float32(factor)
+    x = np.random.default_rng(0).random((5, 9)).astype("float32")
+    found = npgm.diagnose(net, x, np.zeros(5, int), quick=True, black_box=False)
+    document = web.document(found)
+    tags(document)
+    assert not re.search(r"\bnan\b", words(document))
 
 
 def test_it_is_written(report, document, tmp_path):

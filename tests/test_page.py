@@ -3,6 +3,7 @@ import base64
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from npgm import page, svg
@@ -32,7 +33,7 @@ def tags(text):
 EVERYTHING = [
     page.section(NASTY, NASTY, ""), page.contents({NASTY: NASTY}),
     page.table([NASTY], [[NASTY]]), page.table([NASTY], [[NASTY]], [["head"]]),
-    page.picture(b"", NASTY), page.strip([(NASTY, b"", NASTY)], NASTY),
+    page.picture(b"", NASTY), page.strips([([(NASTY, b"", NASTY)], NASTY)]),
     page.callout(NASTY, "no", NASTY, ""), page.numbers([(NASTY, 0.5, NASTY, NASTY)]),
     page.stacked([page.Part(NASTY, 1, NASTY, NASTY, "#fff")]), page.bar(0.5, NASTY),
     page.note(NASTY), page.details(NASTY, NASTY, [(NASTY, NASTY)]),
@@ -127,7 +128,7 @@ def test_lines_are_drawn_where_they_belong():
 
 
 @pytest.mark.parametrize("quantiles", [(-5, -1, 0, 3, 9), (20, 200, 2000, 3000, 1e5),
-                                       (0, 0, 0, 0, 0)])
+                                       (0, 0, 0, 0, 0), (-1e30, 0, 1, 2, 1e30)])
 def test_a_spread_stays_within_its_drawing(quantiles):
     found = tags(svg.spread(quantiles, [(16.6, "one"), (745, "two")], ""))
     places = [float(attributes[name]) for tag, attributes in found
@@ -135,3 +136,6 @@ def test_a_spread_stays_within_its_drawing(quantiles):
     assert 0 <= min(places) and max(places) <= svg.WIDTH
     box, = [attributes for tag, attributes in found if tag == "rect"]
     assert float(box["width"]) >= 0
+    ticks = sorted(float(attributes["x"]) for tag, attributes in found
+                   if attributes.get("y") == f"{svg.AXIS + 16:.1f}")
+    assert len(ticks) > 2 and np.diff(ticks).min() > 15

@@ -11,7 +11,7 @@ COLORS = {"not_finite": "#b0b0b0", "random": "#f4a6c0", "coarse_logits": "#7fc8c
           "label_rounded": "#a9c8ec", "sound": plots.VALID}
 # How the lines of the security curve look: label, color, style.
 LINES = {"attacked": ("FGSM, as attacked", plots.ATTACKED, "-"),
-         "repaired": ("FGSM, residual repaired", plots.REPAIRED, "-"),
+         "repaired": ("FGSM, residual repaired", plots.REPAIRED, "-."),
          "random": ("random signs", plots.NATURAL, ":"),
          "strongest": ("strongest known", plots.PAPER, "--")}
 # Attacks by what they go by: label, color.

@@ -1,4 +1,6 @@
 """A diagnosis as text, for the terminal."""
+import math
+
 from npgm import tables
 from npgm.diagnosis.verdict import percent
 
@@ -46,10 +48,16 @@ def arithmetic_lines(report):
         yield (f"The label's logit leads by {lead['0.5']:.3g} (median; 5 % below "
                f"{lead['0.05']:.3g}, 5 % above {lead['0.95']:.3g}), "
                f"{found.ulps['0.5']:,.0f} units in the last place of the logits.")
-    wide = report.sign_agreement_float64
-    yield ("The gradient as attacked has the sign it has with the residual in exact "
-           f"arithmetic at {percent(report.sign_agreement)} of the pixels"
-           + (f", and the whole network's in float64 at {percent(wide)}"
-              if wide is not None else "") + ".")
+    yield _agreement(report.sign_agreement, report.sign_agreement_float64)
     yield (f"Finite differences of the logits with steps of {report.steps[0]:.2g} and "
            f"{report.steps[1]:.2g} (epsilon is {settings['epsilon']:g}).")
+
+
+def _agreement(share, wide):
+    """Of signs, in a sentence. share: nan where no gradient has any."""
+    if math.isnan(share):
+        return "In exact arithmetic too the gradient is zero, or not finite."
+    return ("The gradient as attacked has the sign it has with the residual in exact "
+            f"arithmetic at {percent(share)} of the pixels"
+            + (f", and the whole network's in float64 at {percent(wide)}"
+               if wide is not None else "") + ".")

@@ -8,7 +8,7 @@ from npgm.diagnosis.causes import CAUSES
 from npgm.diagnosis.verdict import percent
 
 WARNING, FINE, UNKNOWN = "\u26a0\ufe0e", "\u2713", "\u2013"    # always beside words
-DASHES = {"-": "", ":": "2 4", "--": "7 4"}
+DASHES = {"-": "", "-.": "9 3 2 3", ":": "2 4", "--": "7 4"}
 CODE = re.compile(r"[\w.]+\([^()]*\)")
 
 
@@ -51,11 +51,10 @@ def _verdict(report):
 
 def _advice(report):
     low, high = map(percent, report.robust_interval)
-    found = [(name, share, advice) for (name, share), advice in
-             zip(report.verdict.causes.items(), report.verdict.advice)]
     listed = "".join(
         f"<li><strong>{html.escape(_words(name))}, {percent(share)}</strong>: "
-        f"{_with_code(advice)}</li>" for name, share, advice in found)
+        f"{_with_code(advice)}</li>" for (name, share), advice in
+        zip(report.verdict.causes.items(), report.verdict.advice))
     return (f"<ul>{listed}</ul>" if listed else "") + _paragraph(
         "This was a quick look: run it without quick for a number to report."
         if report.settings["quick"] else
@@ -154,16 +153,15 @@ def _worst(report):
     return _paragraph(
         "They withstand FGSM, PGD and APGD as attacked, and fall to another attack. In "
         "the difference grey is no change, at most that example's largest."
-    ) + '<div class="strips">' + "".join(_example(*row) for row in rows) + "</div>"
+    ) + page.strips([_example(*row) for row in rows])
 
 
 def _example(pngs, label, before, after, distance):
-    return page.strip(
-        [("before", pngs[0], f"example of class {label} before the attack"),
-         ("after", pngs[1], f"the same after it, taken for class {after}"),
-         ("difference", pngs[2], "what the attack changed")],
-        f"label {label}; the model says {before} before, {after} after; one that fools "
-        f"is known at {distance:.3g}")
+    pictures = [("before", pngs[0], f"example of class {label} before the attack"),
+                ("after", pngs[1], f"the same after it, taken for class {after}"),
+                ("difference", pngs[2], "what the attack changed")]
+    return pictures, (f"label {label}; the model says {before} before, {after} after; "
+                      f"one that fools is known at {distance:.3g}")
 
 
 def _provenance(report):
