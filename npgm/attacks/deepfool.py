@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npgm.attacks.base import FOOLED, Attack, Attempt, linearize
+from npgm.attacks.base import FOOLED, Attack, Attempt, clipped, linearize
 from npgm.errors import InputError
 
 # Logits come out otherwise in another batch, by up to some hundred units of rounding: a
@@ -38,7 +38,8 @@ class DeepFool(Attack):
         p = inf:  r = |f_k| / ||w_k||_1 * sign(w_k)
 
     which is exact where the model is affine. norm: p. steps: at most. overshoot:
-    the sum of all r is stretched by 1 + overshoot, to cross the boundary. It
+    the sum of all r is stretched by 1 + overshoot, to cross the boundary. clip: None,
+    as in the paper, or (low, high), which every point on the way is brought within. It
     uses logits alone: no softmax, nothing to mask. An example already wrong
     stays as it is; one is valid if some w_k is finite and not zero. It holds if
     it gets to where the model is constant, as where a layer's units are all off.
@@ -49,6 +50,7 @@ class DeepFool(Attack):
     norm: float | str = 2
     steps: int = 50
     overshoot: float = 0.02
+    clip: tuple | None = None
 
     def __post_init__(self):
         super().__post_init__()
@@ -85,7 +87,7 @@ class DeepFool(Attack):
             valid[going] |= known
             going, r = going[known], r[known]
             total[going] += r
-            x_adv[going] = x[going] + stretch * total[going]
+            x_adv[going] = clipped(x[going] + stretch * total[going], self.clip)
             if going.size:
                 going = going[~crossed(model.logits(x_adv[going]), y[going])]
         return Attempt(x_adv, finite, valid, z)

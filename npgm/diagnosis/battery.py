@@ -6,7 +6,7 @@ import numpy as np
 
 from npgm.attacks import (APGD, FGSM, PGD, Attack, DeepFool, RandomSign, Square,
                           Transfer)
-from npgm.attacks.base import bounded, clipped
+from npgm.attacks.base import bounded
 from npgm.losses import cross_entropy, mistakes
 from npgm.vanishing import in_float64
 
@@ -72,9 +72,9 @@ def battery(epsilon, clip, seed, classes, effort, surrogate=None):
             white=False)
         entries["transfer"] = Entry("transfer", Transfer(surrogate, FGSM(
             epsilon, loss="log_odds", clip=clip)), 2, white=False)
+    steps = effort.deepfool_steps
     entries["deepfool"] = Entry("DeepFool, cut to epsilon", DeepFool(
-        np.inf, effort.deepfool_steps), effort.deepfool_steps * (classes + 2) + 3,
-        repaired=True)
+        np.inf, steps, clip=clip), steps * (classes + 2) + 3, repaired=True)
     return entries
 
 
@@ -112,8 +112,7 @@ def attack_all(entries, model, x, y, epsilon, clip, z):
         result = entry.attack(model, x, y)
         x_adv, success = result.x_adv, result.success
         if isinstance(entry.attack, DeepFool):      # it goes as far as it has to
-            x_adv = clipped(x_adv, clip)
-            outcome.shorten(farthest(x_adv, x), mistakes(model.logits(x_adv), y))
+            outcome.shorten(farthest(x_adv, x), success)
             x_adv = bounded(x_adv, x, x.dtype.type(epsilon))
             success = mistakes(model.logits(x_adv), y)
         outcome.shorten(epsilon, success)

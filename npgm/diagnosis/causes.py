@@ -170,7 +170,7 @@ def saturated(z):
 
 
 def _clipped(z):
-    """(N,): half or more of the logits are exactly the smallest of them, but not all, as
-    where they are cut off at a bound; of two classes it cannot be seen."""
+    """(N,): half or more of the logits are exactly the smallest of them, but not all,
+    as where they are cut off at a bound; of two classes it cannot be seen."""
     count, C = (z == z.min(axis=1, keepdims=True)).sum(axis=1), z.shape[1]
     return (count >= max(2, C / 2)) & (count < C)
