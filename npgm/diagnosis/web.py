@@ -22,12 +22,12 @@ def document(report):
              "worst": ("The worst examples", _worst),
              "provenance": ("Settings, cost, provenance", _provenance)}
     title = f"Diagnosis of {report.name or 'a model'}"
-    body = [page.note(title),
-            _verdict(report), page.section("advice", "What to do", _advice(report)),
+    body = [page.note(title), _verdict(report),
+            page.section("advice", "What to do", _advice(report)),
             page.contents({key: heading for key, (heading, _) in parts.items()}),
             *(page.section(key, heading, part(report))
               for key, (heading, part) in parts.items())]
-    return page.document(title, "Is the gradient masked?",
+    return page.document(title, "Is the gradient masked?",      # no line begins with %
                          "\n".join(body).replace(" %", "&nbsp;%"))
 
 
