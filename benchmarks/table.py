@@ -73,5 +73,13 @@ def start(rows):
             for name, row in rows.items()]
 
 
+def tracing(rows):
+    lines = [(work, "", "", f"{row['percent_more']} % more",
+              f"at most {row['target']} %" if row["target"] else "")
+             for work, row in rows.items() if "percent_more" in row]
+    return lines + [(work, f"{row['peak']} MB", "", "", f"at most {row['target']} MB")
+                    for work, row in rows.items() if "peak" in row]
+
+
 PARTS = {"update": update, "phases": phases, "table2": table2, "attack": attack,
-         "processes": processes, "start": start}
+         "processes": processes, "start": start, "tracing": tracing}

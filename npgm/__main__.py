@@ -9,6 +9,7 @@ TEXT = f"""npgm {npgm.__version__}: gradient masking and optimizers, arithmetic 
   python -m npgm.experiments table2 --quick    Table II of the paper, a look at it
   python -m npgm.experiments --help            every experiment, and its options
   python -m npgm.experiments claims            what holds of the paper
+  python -m npgm.tracing adam --steps 3        what three updates do, line by line
 
 From Python:  import npgm;  help(npgm.attacks), help(npgm.optimizers), ...
 README leads from each equation of the paper to the line that computes it."""

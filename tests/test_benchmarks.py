@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import peers, picture, table, timing, update
+from benchmarks import peers, picture, table, timing, tracing, update
 from npgm.experiments.protocol import OPTIMIZERS
 from npgm.network import MLP
 
@@ -77,3 +77,23 @@ def test_the_picture_is_drawn_from_the_committed_results(tmp_path):
         shutil.copy(path, tmp_path)
     drawn = picture.draw(tmp_path)
     assert drawn.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_traced_candidate_makes_the_same_updates(data):
+    wide = SimpleNamespace(x_train=np.tile(data.x_train, 27)[:, :784],
+                           y_train=data.y_train)
+    untraced, traced = tracing.Traced(wide, 3), tracing.Traced(wide, 3, 20, True, True)
+    for rows in (np.arange(125), np.arange(125, 250)):
+        for candidate in (untraced, traced):
+            candidate.update(rows)
+    np.testing.assert_array_equal(traced.trainer.net.theta, untraced.trainer.net.theta)
+    assert traced.recorder.trace().steps.tolist() == [1, 2]
+    assert tracing.more([3, 2.2, 9], [2, 2, 5]) == 50
+
+
+def test_what_tracing_costs_is_told():
+    lines = table.tracing({
+        "nothing": {"percent_more": 0.5, "target": 1},
+        "long": {"peak": 60.5, "target": 200}})
+    assert lines == [("nothing", "", "", "0.5 % more", "at most 1 %"),
+                     ("long", "60.5 MB", "", "", "at most 200 MB")]

@@ -239,7 +239,7 @@ def test_nothing_pickles(name):
     "import npgm",
     "from npgm import MLP, load_dataset, losses, optimizers, check_gradients",
     "from npgm import attacks, defences, models, training, vanishing",
-    "import npgm.experiments.__main__"])
+    "import npgm.tracing.__main__", "import npgm.experiments.__main__"])
 def test_what_is_read_needs_neither_numba_nor_matplotlib(statement):
     code = (f"import sys; {statement}; slow = {{'numba', 'matplotlib', 'torch', 'jax', "
             "'sklearn'}; print([*slow.intersection(sys.modules)])")

@@ -11,6 +11,7 @@ from test_training import SIZES
 
 import npgm
 from npgm import tracing
+from npgm.defences import AdversarialTraining
 from npgm.errors import DivergedWarning, InputError, Interrupted, NpgmError
 from npgm.network import MLP, layer_views
 from npgm.optimizers import SGD, Adam, Momentum, Optimizer, quantities
@@ -156,6 +157,16 @@ def test_one_bit_of_difference_is_told(spoilt, tiny_data):
     assert not isinstance(error.value, InputError) and "\n" not in str(error.value)
 
 
+def test_a_defence_and_another_loss_are_traced_too(tiny_data):
+    options = {"defence": AdversarialTraining(0.1), "loss": "log_odds"}
+    net, trace = traced(tiny_data, **options)
+    after = thetas(tiny_data, **options)
+    assert net.theta.tobytes() == after[-1]["theta"].tobytes()
+    at = select.named(SIZES, NAMES).indices
+    np.testing.assert_array_equal(trace["m"], [one["m"][at] for one in after[1:]])
+    assert np.isfinite(trace.batch["lead"]).all()
+
+
 # What is derived
 
 
@@ -270,6 +281,12 @@ def test_residuals_that_round_to_zero_are_counted(tiny_data):
         assert (trace["residual_rounded"][beyond] >= 9).all()
         counts.append(trace["residual_rounded"].sum())
     assert counts[0] == 0 < counts[1]
+
+
+def test_without_parameters_there_are_coefficients(tiny_data):
+    _, trace = traced(tiny_data, parameters=[])
+    assert trace["m"].shape == (STEPS, 0)
+    np.testing.assert_array_equal(trace["alpha_t"], traced(tiny_data)[1]["alpha_t"])
 
 
 def test_without_summaries_there_are_none(tiny_data):

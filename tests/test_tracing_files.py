@@ -82,9 +82,12 @@ def test_an_empty_trace_is_written_too(tiny_data, tmp_path):
 @pytest.mark.parametrize("spoil", [
     lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:900]),
     lambda path: np.savez(path, m=np.zeros(3)),
+    lambda path: np.savez(path, **{**np.load(path), "m": np.zeros((3, 3))}),
+    lambda path: np.savez(path, **np.load(path), **{"layers.W1": np.zeros(2)}),
+    lambda path: np.savez(path, **{**np.load(path), "batch.loss": np.zeros(3)}),
     lambda path: np.savez(path, about=np.array("{}")),
     lambda path: np.savez(path, about=np.array('{"optimizer": "adam"}'))],
-    ids=range(5))
+    ids=range(8))
 def test_what_is_no_trace_is_refused(spoil, tiny_data, tmp_path):
     path = tmp_path / "trace.npz"
     traced(tiny_data, steps=2)[1].save(path)

@@ -47,18 +47,20 @@ class Recorder:
         alone = _is_elementwise(optimizer, theta.dtype)
         self.followed = self.selection.indices if alone else np.arange(theta.size)
         self.columns = slice(None) if alone else self.selection.indices
+        self.called = self.selection.names if alone else self.followed
         self.theta = theta[self.followed]
         self.state = SimpleNamespace(t=trainer.t, **{
             name: getattr(trainer.state, name)[self.followed]
             for name in optimizer.initial})
-        self._make_room(trainer, theta)
+        self._make_room(trainer)
         if self.layers or self.batch:
             self.before = theta.copy()
         self.begun = True
 
-    def _make_room(self, trainer, theta):
+    def _make_room(self, trainer):
         first = bisect.bisect(self.wanted, trainer.t)
-        T, K, dtype = len(self.wanted) - first, len(self.selection.names), theta.dtype
+        T, K, dtype = (len(self.wanted) - first, len(self.selection.names),
+                       self.theta.dtype)
         kept = ["theta", *self.optimizer.initial]
         names = [*self.optimizer.rule.quantities, "g", *(n + BEFORE for n in kept)]
         if T * K * len(names) * dtype.itemsize > LARGEST:
@@ -69,28 +71,29 @@ class Recorder:
         self.coefficients = {name: np.full(T, np.nan, dtype)
                              for name in self.optimizer.coefficients(1)}
         if self.layers:
-            self.arrays = arrays(trainer.net.sizes)
-            self.of_layers = LayerSummaries(T, [a.size for a in self.arrays.values()])
+            self.of_layers = LayerSummaries(T, arrays(trainer.net.sizes), dtype)
         if self.batch:
             self.of_batch = BatchSummaries(T, len(trainer.net.sizes) - 2)
 
     def __call__(self, trainer):
         """Record the newest update. Raises NpgmError where training and rule differ."""
         row = self.rows.get(trainer.t)
-        self._follow(trainer, row)
+        if self.selection.names:
+            self._follow(trainer, row)
         if row is not None:
+            for name, value in self.optimizer.coefficients(trainer.t).items():
+                self.coefficients[name][row] = value
             with np.errstate(all="ignore"):     # a diverging run is a result, not noise
                 self._summarize(trainer, row)
             self.count = row + 1
-        if trainer.t + 1 in self.rows and (self.layers or self.batch):
+        newest = self.layers and row is not None        # before is what theta is now
+        if trainer.t + 1 in self.rows and not newest and (self.layers or self.batch):
             np.copyto(self.before, trainer.net.theta)
         self.t = trainer.t
 
     def _follow(self, trainer, row):
         """The update, by the rule: recorded, made on the copies, held against the real
         one."""
-        if not self.selection.names:
-            return
         g = trainer.dtheta[self.followed]
         kept = {"theta": self.theta, **{name: getattr(self.state, name)
                                         for name in self.optimizer.initial}}
@@ -100,8 +103,6 @@ class Recorder:
         new = self.optimizer.compute(self.theta, g, self.state)
         if row is not None:
             self._keep(row, new)
-            for name, value in self.optimizer.coefficients(trainer.t).items():
-                self.coefficients[name][row] = value
         for name, array in kept.items():
             array[...] = new[name]
             real = trainer.net.theta if name == "theta" else getattr(
@@ -111,8 +112,8 @@ class Recorder:
 
     def _keep(self, row, values):
         for name, value in values.items():
-            self.quantities[name][row] = np.broadcast_to(value, self.theta.shape)[
-                self.columns]
+            self.quantities[name][row] = (value[self.columns] if np.ndim(value)
+                                          else value)
 
     def _compare(self, name, ours, real, t):
         if ours.tobytes() == real.tobytes():
@@ -122,30 +123,27 @@ class Recorder:
         if wrong.any():
             k = wrong.argmax()
             raise NpgmError(
-                f"update {t}: {name} of parameter {self.followed[k]} of theta is "
-                f"{real[k]} in training and {ours[k]} by the rule: this is npgm's "
-                "mistake, please tell us the command")
+                f"update {t}: {name} of {self.called[k]} is {real[k]!s} in training "
+                f"and {ours[k]!s} by its rule: this is npgm's mistake, please tell us "
+                "of it")
 
     def _summarize(self, trainer, row):
-        if self.layers:
-            self.of_layers.record(row, self.before, trainer.net.theta, trainer.dtheta)
         if self.batch:
             activations = trainer.activations() or forward(
                 layer_views(trainer.net.sizes, self.before), trainer.x)
             self.of_batch.record(row, trainer.losses, activations, trainer.y)
+        if self.layers:
+            self.of_layers.record(row, self.before, trainer.net.theta, trainer.dtheta)
 
     def trace(self, ended=""):
         """The Trace of what was recorded so far."""
         n = self.count
-        layers = {name: {**{what: values[:n, k] for what, values in
-                            self.of_layers.numbers.items()},
-                         "histogram": self.of_layers.histogram[:n, k]}
-                  for k, name in enumerate(self.arrays)} if self.layers else {}
         return Trace(
             self.optimizer, str(self.theta.dtype), self.selection.names,
             np.array([t for t, row in self.rows.items() if row < n], np.int64),
             {name: values[:n] for name, values in self.quantities.items()},
-            {name: values[:n] for name, values in self.coefficients.items()}, layers,
+            {name: values[:n] for name, values in self.coefficients.items()},
+            self.of_layers.series(n) if self.layers else {},
             {name: values[:n] for name, values in self.of_batch.numbers.items()}
             if self.batch else {}, ended)
 
@@ -174,10 +172,11 @@ def _check(optimizer):
 
 
 def _is_elementwise(optimizer, dtype):
-    """Whether a rule makes of some numbers what it makes of each alone. InputError if
-    it changes g, of which a trace could then know nothing."""
-    rng, count = np.random.default_rng(0), 7
+    """Whether a rule makes of numbers of every size what it makes of each alone.
+    InputError if it changes g, of which a trace could then know nothing."""
+    rng, count = np.random.default_rng(0), 16
     theta, g = rng.normal(size=(2, count)).astype(dtype)
+    g *= np.logspace(-12, 4, count).astype(dtype)
     slope = g.copy()
     together = optimizer.compute(theta.copy(), slope, optimizer.init(theta))
     if slope.tobytes() != g.tobytes():

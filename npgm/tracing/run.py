@@ -32,14 +32,15 @@ def trace(net, optimizer, data, parameters=3, steps=200, every=1, at=None,
                  if isinstance(parameters, numbers.Integral)
                  else select.named(net.sizes, parameters))
     recorder = Recorder(selection, steps, every, at, layers, batch)
-    try:
-        history = train(net, optimizer, data, steps, batch_size, seed, loss, defence,
-                        evaluate_at=(), checkpoint=checkpoint,
-                        watch=_Shown(recorder, steps) if progress else recorder)
-    except (Interrupted, KeyboardInterrupt):
-        if not recorder.begun:
-            raise
-        return recorder.trace(f"interrupted after update {recorder.t}")
+    with tqdm(total=steps, unit=" updates", leave=False, disable=not progress) as bar:
+        try:
+            history = train(net, optimizer, data, steps, batch_size, seed, loss,
+                            defence, evaluate_at=(), checkpoint=checkpoint,
+                            watch=_Shown(recorder, bar))
+        except (Interrupted, KeyboardInterrupt):
+            if not recorder.begun:
+                raise
+            return recorder.trace(f"interrupted after update {recorder.t}")
     diverged = history.diverged_at
     return recorder.trace(DIVERGED.format(diverged) if diverged else "")
 
@@ -56,11 +57,10 @@ def compare(net, optimizers, data, **options):
 
 
 class _Shown:
-    """A recorder's progress, as a bar on stderr."""
+    """A recorder, and a bar that shows how far it is."""
 
-    def __init__(self, recorder, steps):
-        self.recorder, self.bar = recorder, tqdm(total=steps, unit=" updates",
-                                                 leave=False)
+    def __init__(self, recorder, bar):
+        self.recorder, self.bar = recorder, bar
 
     def begin(self, trainer):
         self.recorder.begin(trainer)
@@ -69,5 +69,3 @@ class _Shown:
     def __call__(self, trainer):
         self.recorder(trainer)
         self.bar.update()
-        if trainer.t == self.bar.total:
-            self.bar.close()

@@ -138,15 +138,26 @@ class Trace:
                 if ours else None, about["dtype"],
                 tuple(map(str, arrays["parameters"])), arrays["steps"], *series,
                 ended=about["ended"])
+            for name, values in arrays.items():
+                if name.startswith("layers."):
+                    _, layer, what = name.split(".")
+                    trace.layers.setdefault(layer, {})[what] = values
+                elif name.startswith("batch."):
+                    trace.batch[name.removeprefix("batch.")] = values
+            trace._check()
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is no trace that npgm saved ({error})") from error
-        for name, values in arrays.items():
-            part, *inner = name.split(".")
-            if part == "layers":
-                trace.layers.setdefault(inner[0], {})[inner[1]] = values
-            elif part == "batch":
-                trace.batch[inner[0]] = values
         return trace
+
+    def _check(self):
+        """ValueError unless all series are of as many updates and parameters."""
+        shape = len(self.steps), len(self.parameters)
+        of_layers = [values for known in self.layers.values()
+                     for values in known.values()]
+        if any(values.shape != shape for values in self.quantities.values()) or any(
+                len(values) != len(self.steps) for values in (
+                    *self.coefficients.values(), *self.batch.values(), *of_layers)):
+            raise ValueError("its series are not of one length")
 
     def csv(self, path):
         """Write lines t, of, quantity, value: of a parameter, a layer's array, the
@@ -156,8 +167,9 @@ class Trace:
             writer = csv.writer(text, lineterminator="\n")
             writer.writerow(["t", "of", "quantity", "value"])
             for name in self.names:
-                of = self.parameters if self[name].ndim == 2 else ("",)
-                _write(writer, self.steps, of, name, self[name])
+                values = self[name]
+                of = self.parameters if values.ndim == 2 else ("",)
+                _write(writer, self.steps, of, name, values)
             for layer, known in self.layers.items():
                 for name, values in known.items():
                     _write(writer, self.steps, (layer,), name, values)

@@ -7,56 +7,59 @@ from npgm.losses import cross_entropy
 # Sizes of steps are counted between these powers of ten, and below and beyond them.
 DECADES = tuple(range(-12, 1))
 
-LAYER = ("g_norm", "step_norm", "theta_norm", "ratio", "unchanged", "against")
-
 
 class LayerSummaries:
-    """T summaries of L layers' arrays. numbers {name of LAYER: (T, L) float64};
-    histogram (T, L, 14) int32."""
+    """T summaries of what updates did to a network's arrays."""
 
-    def __init__(self, count, sizes):
-        """sizes: how many parameters each array has, in the order they have in
-        theta."""
-        self.ends = np.cumsum(sizes)
-        self.edges = 10.0 ** np.array(DECADES)
-        self.numbers = {name: np.full((count, len(sizes)), np.nan) for name in LAYER}
-        self.histogram = np.zeros((count, len(sizes), len(DECADES) + 1), np.int32)
+    def __init__(self, count, arrays, dtype):
+        """arrays: {name: array}, in the order they have in theta."""
+        self.names = list(arrays)
+        self.sizes = np.array([array.size for array in arrays.values()])
+        self.ends = np.cumsum(self.sizes)
+        self.edges = (10.0 ** np.array(DECADES)).astype(dtype)
+        self.sums = np.zeros((count, len(self.sizes), 5))
+        self.reaching = np.zeros((count, len(self.sizes), len(DECADES)), np.int64)
+        self.summarize = fastest_summarize()
 
     def record(self, row, before, after, g):
-        """Row of theta (P,) before and after an update, and its gradient g."""
-        start = 0
-        for layer, end in enumerate(self.ends):
-            sums, reaching = _summarize(before[start:end], after[start:end],
-                                        g[start:end], self.edges)
-            *squares, unchanged, against = sums
-            norms, count = np.sqrt(squares), end - start
-            ratio = norms[1] / norms[2] if norms[2] else np.nan
-            for name, value in zip(LAYER, (*norms, ratio, unchanged / count,
-                                           against / count)):
-                self.numbers[name][row, layer] = value
-            self.histogram[row, layer] = -np.diff(reaching, prepend=count - unchanged,
-                                                  append=0)
-            start = end
+        """Row of theta (P,) before and after an update, and its gradient g; before
+        becomes after."""
+        self.summarize(before, after, g, self.ends, self.edges, self.sums[row],
+                       self.reaching[row])
+
+    def series(self, count):
+        """{array's name: {what: (count,)}} of the first rows, histogram (count, 14)."""
+        sums, reaching = self.sums[:count], self.reaching[:count]
+        g, step, theta = np.sqrt(np.moveaxis(sums[..., :3], -1, 0))
+        with np.errstate(all="ignore"):
+            found = {"g_norm": g, "step_norm": step, "theta_norm": theta,
+                     "ratio": step / theta, "unchanged": sums[..., 3] / self.sizes,
+                     "against": sums[..., 4] / self.sizes}
+        moved = (self.sizes - sums[..., 3]).astype(np.int64)
+        found["histogram"] = -np.diff(reaching, prepend=moved[..., None], append=0)
+        return {name: {what: values[:, k] for what, values in found.items()}
+                for k, name in enumerate(self.names)}
 
 
-def summarize(before, after, g, edges):
-    """(sums (5,), reaching (B,)): see npgm.compiled.summarize, its twin."""
-    step = before - after
-    sums = [np.sum(np.square(array, dtype="float64")) for array in (g, step, before)]
-    against = np.sign(step) * np.sign(g) < 0
-    reaching = [np.count_nonzero(np.abs(step) >= edge) for edge in edges]
-    return (np.array([*sums, np.count_nonzero(step == 0), np.count_nonzero(against)]),
-            np.array(reaching))
+def summarize(before, after, g, ends, edges, sums, reaching):
+    """As npgm.compiled.summarize, its twin, which says what becomes of what."""
+    start = 0
+    for layer, end in enumerate(ends):
+        b, slope = before[start:end], g[start:end]
+        step = b - after[start:end]
+        sums[layer, :3] = [np.sum(np.square(array, dtype="float64"))
+                           for array in (slope, step, b)]
+        sums[layer, 3] = np.count_nonzero(step == 0)
+        sums[layer, 4] = np.count_nonzero(np.sign(step) * np.sign(slope) < 0)
+        reaching[layer] = [np.count_nonzero(np.abs(step) >= edge) for edge in edges]
+        start = end
+    before[:] = after
 
 
-def _summarize(before, after, g, edges):
-    from npgm.compiled import jit, summarize as compiled    # which loads Numba
-    edges = edges.astype(before.dtype)
-    if jit.disabled():
-        return summarize(before, after, g, edges)
-    sums, reaching = np.empty(5), np.empty(len(edges), np.int64)
-    compiled(before, after, g, edges, sums, reaching)
-    return sums, reaching
+def fastest_summarize():
+    """The compiled one, where Numba compiles."""
+    from npgm import compiled           # which loads Numba
+    return summarize if compiled.jit.disabled() else compiled.summarize
 
 
 class BatchSummaries:

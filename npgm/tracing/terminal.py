@@ -74,7 +74,7 @@ def _used(trace):
 def _of_batch(trace, row):
     if "loss" not in trace.batch:
         return ""
-    return f", loss {trace['loss'][row]:.6g}"
+    return f", loss {trace.batch['loss'][row]:.6g}"
 
 
 def table(trace):
@@ -96,7 +96,7 @@ def side_by_side(traces):
     longest = max(traces.values(), key=lambda trace: len(trace.steps))
     steps = longest.steps
     columns = [("update", lambda row: str(steps[row]))]
-    parts = [("loss", lambda trace, row: trace["loss"][row])] if all(
+    parts = [("loss", lambda trace, row: trace.batch["loss"][row])] if all(
         "loss" in trace.batch for trace in traces.values()) else []
     if longest.parameters:
         name = longest.parameters[0]
@@ -122,12 +122,13 @@ def _rows(count):
 
 def _run_columns(trace):
     columns = [("update", lambda row: str(trace.steps[row])),
-               ("loss", lambda row: f"{trace['loss'][row]:.4g}")]
+               ("loss", lambda row: f"{trace.batch['loss'][row]:.4g}")]
     if "lead" in trace.batch:
         columns += [
             ("median lead", lambda row: f"{trace.batch['lead'][row, 2]:.3g}"),
-            ("residual 0 in label", lambda row: str(trace["label_rounded"][row])),
-            ("in all", lambda row: str(trace["residual_rounded"][row])),
+            ("residual 0 in label", lambda row: str(
+                trace.batch["label_rounded"][row])),
+            ("in all", lambda row: str(trace.batch["residual_rounded"][row])),
             ("silent units", lambda row: " ".join(map(
                 str, trace.batch["silent"][row])) or "-")]
     columns += [(f"{layer} step/theta", lambda row, known=known:
