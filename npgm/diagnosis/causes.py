@@ -170,7 +170,10 @@ def saturated(z):
 
 
 def _clipped(z):
-    """(N,): half or more of the logits are exactly the smallest of them, but not all,
-    as where they are cut off at a bound; of two classes it cannot be seen."""
-    count, C = (z == z.min(axis=1, keepdims=True)).sum(axis=1), z.shape[1]
-    return (count >= max(2, C / 2)) & (count < C)
+    """(N,): half or more of the logits are exactly the smallest or the largest of them,
+    but not all, as where they are cut off at a bound; of two classes it cannot be
+    seen."""
+    C = z.shape[1]
+    at_bound = [(z == bound(axis=1, keepdims=True)).sum(axis=1) for bound in (
+        z.min, z.max)]
+    return np.logical_or.reduce([(n >= max(2, C / 2)) & (n < C) for n in at_bound])

@@ -38,7 +38,8 @@ def diagnose(model, x, y, epsilon=0.25, clip="data", seed=0, quick=False,
     epsilon = checks.number("epsilon", epsilon, above=True)
     seed = checks.seed(seed)
     clip = _clip(clip, x)
-    with warnings.catch_warnings():     # what they tell is measured, and in the report
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        # What they would tell is measured, and in the report.
         warnings.simplefilter("ignore")
         first, rows, y = checked(model, x, y, clip, epsilon)
         start, classes = time.monotonic(), first.logits(rows[:1]).shape[1]

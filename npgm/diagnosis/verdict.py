@@ -96,7 +96,7 @@ def judge(findings):
     if not found and findings.black >= ENOUGH and findings.black_chance < CHANCE:
         found["gradient_misleads"] = findings.black
     found = dict(sorted(found.items(), key=lambda item: -item[1]))
-    advice = tuple(dict.fromkeys(ADVICE[name] for name in found))
+    advice = tuple(ADVICE[name] for name in found)
     return Verdict(bool(found), found, _line(findings, found), advice)
 
 

@@ -1,0 +1,86 @@
+"""From numbers to a verdict: no model is needed."""
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npgm.diagnosis.causes import CAUSES
+from npgm.diagnosis.signs.alignment import ALIGNED
+from npgm.diagnosis.verdict import (ADVICE, CHANCE, ENOUGH, FALL, ONE_STEP, Findings,
+                                    judge)
+
+HEALTHY = Findings(
+    causes={"sound": 0.4, "label_rounded": 0.6}, errors={"natural": 0.02, "fgsm": 0.97},
+    rounded=0.01, rounded_chance=0.2, lost=0, black=0, black_chance=1, many=0.02,
+    many_chance=1e-3, alignment=0.7, fall=0, robust_error=0.99, interval=(0.98, 1.0))
+HARD = [name for name in CAUSES if name not in ("sound", "label_rounded")]
+# What makes each of the causes beyond those of single gradients, and what of it is not
+# enough.
+CASES = [
+    ("label_rounded", dict(rounded=ENOUGH, rounded_chance=CHANCE / 2),
+     [dict(rounded=0.99 * ENOUGH), dict(rounded_chance=CHANCE)]),
+    ("silent", dict(lost=ENOUGH), [dict(lost=0.99 * ENOUGH)]),
+    ("one_step", dict(many=ONE_STEP, alignment=0.9 * ALIGNED),
+     [dict(many=0.99 * ONE_STEP), dict(alignment=ALIGNED), dict(alignment=None),
+      dict(many_chance=CHANCE)]),
+    ("one_step", dict(many=ONE_STEP, fall=FALL), [dict(fall=0.99 * FALL)]),
+    ("gradient_misleads", dict(black=ENOUGH, black_chance=CHANCE / 2),
+     [dict(black=0.99 * ENOUGH), dict(black_chance=CHANCE)])]
+
+
+def test_a_healthy_model_is_not_masked():
+    verdict = judge(HEALTHY)
+    assert not verdict.masked and verdict.causes == {} and verdict.advice == ()
+    assert verdict.line == "not masked: robust error at least 99.0 % (98.0 % to 100.0 %)"
+
+
+@pytest.mark.parametrize("cause", HARD)
+def test_a_spoilt_gradient_masks_where_enough_have_it(cause):
+    for share, masked in ((ENOUGH, True), (0.99 * ENOUGH, False)):
+        verdict = judge(replace(HEALTHY, causes={cause: share, "sound": 1 - share}))
+        assert verdict.masked == masked
+        assert list(verdict.causes) == [cause] * masked
+        assert cause.replace("_", " ") in verdict.line
+
+
+@pytest.mark.parametrize("cause, given, short", CASES)
+def test_what_attacks_find_masks_where_it_is_enough(cause, given, short):
+    verdict = judge(replace(HEALTHY, **given))
+    assert verdict.masked and list(verdict.causes) == [cause]
+    for less in short:
+        assert not judge(replace(HEALTHY, **{**given, **less})).masked
+
+
+def test_several_causes_are_told_apart_the_largest_first():
+    """As on Adam at 0.01: rounding, and silent layers behind it."""
+    verdict = judge(replace(
+        HEALTHY, causes={"residual_rounded": 0.75, "label_rounded": 0.12, "silent": 0.02,
+                         "sound": 0.11}, rounded=0.9, rounded_chance=0, lost=0.6))
+    assert verdict.causes == {"residual_rounded": 0.75, "silent": 0.6}
+    assert len(verdict.advice) == 2
+
+
+def test_a_black_box_decides_only_where_nothing_else_is_found():
+    better = dict(black=0.5, black_chance=0)
+    assert list(judge(replace(HEALTHY, **better)).causes) == ["gradient_misleads"]
+    assert list(judge(replace(HEALTHY, **better, lost=0.5)).causes) == ["silent"]
+
+
+def test_every_cause_has_advice():
+    assert set(ADVICE) == {*HARD, "label_rounded", "one_step", "gradient_misleads"}
+
+
+@given(st.dictionaries(st.sampled_from(list(CAUSES)), st.floats(0, 1)),
+       st.floats(-1, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1),
+       st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 1))
+def test_a_verdict_is_masked_if_and_only_if_it_names_a_cause(
+        causes, rounded, lost, black, many, alignment, fall, chance):
+    verdict = judge(replace(
+        HEALTHY, causes=causes, rounded=rounded, rounded_chance=chance, lost=lost,
+        black=black, black_chance=chance, many=many, many_chance=chance,
+        alignment=alignment, fall=fall))
+    shares = list(verdict.causes.values())
+    assert verdict.masked == bool(shares) == verdict.line.startswith("MASKED")
+    assert shares == sorted(shares, reverse=True)
+    assert len(verdict.advice) == len(shares)
