@@ -32,7 +32,8 @@ CASES = [
 def test_a_healthy_model_is_not_masked():
     verdict = judge(HEALTHY)
     assert not verdict.masked and verdict.causes == {} and verdict.advice == ()
-    assert verdict.line == "not masked: robust error at least 99.0 % (98.0 % to 100.0 %)"
+    assert verdict.line == ("not masked: robust error at least 99.0 % "
+                            "(98.0 % to 100.0 %)")
 
 
 @pytest.mark.parametrize("cause", HARD)
@@ -55,8 +56,9 @@ def test_what_attacks_find_masks_where_it_is_enough(cause, given, short):
 def test_several_causes_are_told_apart_the_largest_first():
     """As on Adam at 0.01: rounding, and silent layers behind it."""
     verdict = judge(replace(
-        HEALTHY, causes={"residual_rounded": 0.75, "label_rounded": 0.12, "silent": 0.02,
-                         "sound": 0.11}, rounded=0.9, rounded_chance=0, lost=0.6))
+        HEALTHY, causes={"residual_rounded": 0.75, "label_rounded": 0.12,
+                         "silent": 0.02, "sound": 0.11},
+        rounded=0.9, rounded_chance=0, lost=0.6))
     assert verdict.causes == {"residual_rounded": 0.75, "silent": 0.6}
     assert len(verdict.advice) == 2
 

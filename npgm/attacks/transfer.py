@@ -19,7 +19,7 @@ class Transfer(Attack):
 
     source: any object with logits and vjp, or "package.module:name" of one. It is given
     examples in the shape in which the model at the call takes them, an MLP rows; or in
-    `shape`, of one example. epsilon and clip are the attack's. valid and lost_at tell
+    `shape`, of one example; and in its own dtype, if it says which. epsilon and clip are the attack's. valid and lost_at tell
     of the gradient of the source.
     """
 
@@ -57,6 +57,7 @@ class Transfer(Attack):
         if math.prod(shape) != x.shape[1]:
             raise InputError(f"shape is {shape}: examples of {x.shape[1]} numbers have "
                              "another")
+        x = x.astype(getattr(source, "dtype", None) or x.dtype, copy=False)
         source, classes = view(source, x.reshape(-1, *shape))
         y = checks.labels(y, len(x), classes)
         return self.attack.run(source, x, y, rows)._replace(z=None)
