@@ -345,6 +345,13 @@ def test_a_finished_run_has_nothing_to_record(tiny_data, tmp_path):
     assert trace["m"].shape == (0, len(trace.parameters)) and trace.ended == ""
 
 
+def test_a_bar_on_stderr_changes_nothing(tiny_data, capsys):
+    _, trace = traced(tiny_data, progress=True)
+    assert " updates" in capsys.readouterr().err
+    assert_equal(trace, traced(tiny_data)[1])
+    assert capsys.readouterr().err == ""
+
+
 def test_side_by_side_from_the_same_start(tiny_data):
     net = MLP.initialize(SIZES, seed=1)
     before = net.theta.copy()

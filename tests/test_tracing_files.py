@@ -54,7 +54,7 @@ def test_one_line_of_numpy_reads_it(tiny_data, tmp_path):
 
 def test_csv_has_every_number_to_the_bit(tiny_data, tmp_path):
     _, trace = traced(tiny_data, steps=4)
-    trace.csv(tmp_path / "trace.csv")
+    trace.write_csv(tmp_path / "trace.csv")
     lines = list(csv.DictReader(io.StringIO((tmp_path / "trace.csv").read_text())))
     assert list(lines[0]) == ["t", "of", "quantity", "value"]
     of = {(int(line["t"]), line["of"], line["quantity"]): line["value"]
@@ -75,7 +75,7 @@ def test_csv_has_every_number_to_the_bit(tiny_data, tmp_path):
 def test_an_empty_trace_is_written_too(tiny_data, tmp_path):
     _, trace = traced(tiny_data, parameters=[], steps=2, layers=False, batch=False)
     trace.save(tmp_path / "trace.npz")
-    trace.csv(tmp_path / "trace.csv")
+    trace.write_csv(tmp_path / "trace.csv")
     assert_equal(Trace.load(tmp_path / "trace.npz"), trace)
 
 

@@ -89,11 +89,12 @@ def seen(data, optimizer, steps, sizes=SIZES):
     net, thetas, on = MLP.initialize(sizes, seed=1), [], []
 
     def look(trainer):
+        W, b = MLP(sizes, thetas[-1]).layers[0]
+        on.append((trainer.x @ W + b > 0).any(axis=0))
         thetas.append(net.theta.copy())
-        on.append((trainer.activations()[1] > 0).any(axis=0))
-    first = net.theta.copy()
+    thetas.append(net.theta.copy())
     train(net, optimizer, data, steps, 10, evaluate_at=(), watch=look)
-    return np.array([first, *thetas]), np.array(on)
+    return np.array(thetas), np.array(on)
 
 
 def found(role, data, optimizer, steps=40, count=3):

@@ -20,6 +20,7 @@ try:
     from npgm.streams import say
     from npgm.tracing import pictures, roles, select, terminal, toy
     from npgm.tracing.run import compare
+    from npgm.tracing.series import Trace
 except KeyboardInterrupt:       # Ctrl-C while Python still reads: nothing was begun
     sys.exit(130)
 
@@ -50,9 +51,7 @@ def run(options):
     for label, trace in traces.items():
         if trace.ended:
             say(f"note: {label} {trace.ended}: its trace ends there", error=True)
-    interrupted = any(trace.ended.startswith("interrupted")
-                      for trace in traces.values())
-    return 130 if interrupted else 0
+    return 130 if any(trace.interrupted for trace in traces.values()) else 0
 
 
 def tell(traces):
@@ -127,11 +126,11 @@ def check_files(options):
 
 def write(options, traces):
     """The files asked for: figures show all traces, others one each."""
-    for path, kind in ((options.csv, "csv"), (options.npz, "save")):
+    for path, how in ((options.csv, Trace.write_csv), (options.npz, Trace.save)):
         for label, trace in traces.items() if path else ():
             one = path if len(traces) == 1 else path.with_stem(
                 f"{path.stem}-{re.sub('[^A-Za-z0-9.]+', '-', label)}")
-            getattr(trace, kind)(one)
+            how(trace, one)
             say(f"written: {one}")
     if options.figure:
         drawn = (toy.draw(options.toy, traces) if options.toy

@@ -44,7 +44,8 @@ def _lines(ax, trace, name, label, k, count):
         labels = trace.parameters
     # A number between two that are none would not be seen in a line.
     marker = "." if len(values) <= 50 or np.isnan(values).any() else None
+    colors = plots.shades(COLORS, count if label else len(labels))
     for j, (column, shown) in enumerate(zip(columns.T, labels)):
-        n, total = (k, count) if label else (j, len(labels))
+        n = k if label else j
         ax.plot(trace.steps, column, STYLES[n % len(STYLES)], label=shown, lw=1.2, ms=3,
-                marker=marker, color=plots.shades(COLORS, total)[n])
+                marker=marker, color=colors[n])

@@ -51,7 +51,7 @@ def compare(net, optimizers, data, **options):
     traces = {}
     for label, optimizer in optimizers.items():
         traces[label] = trace(net.copy(), optimizer, data, **options)
-        if traces[label].ended.startswith("interrupted"):
+        if traces[label].interrupted:
             break
     return traces
 

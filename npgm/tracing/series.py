@@ -61,6 +61,11 @@ class Trace:
         return tuple(dict.fromkeys([*self.quantities, *DERIVED, *self.coefficients]))
 
     @property
+    def interrupted(self):
+        """Whether Ctrl-C ended the run."""
+        return self.ended.startswith("interrupted")
+
+    @property
     def thresholds(self):
         """(label, whole): the leads of a label's logit from which on the label's entry
         of the residual, and all of it, is 0 in this dtype."""
@@ -159,7 +164,7 @@ class Trace:
                     *self.coefficients.values(), *self.batch.values(), *of_layers)):
             raise ValueError("its series are not of one length")
 
-    def csv(self, path):
+    def write_csv(self, path):
         """Write lines t, of, quantity, value: of a parameter, a layer's array, the
         batch, or, where it is empty, all. pandas.read_csv(path) reads them."""
         with storage.replacing(path) as file:

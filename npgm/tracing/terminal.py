@@ -2,6 +2,7 @@
 import numpy as np
 
 from npgm import tables
+from npgm.diagnosis.arithmetic import QUANTILES
 from npgm.errors import InputError
 from npgm.optimizers.base import arguments
 from npgm.tracing.pseudocode import text
@@ -19,22 +20,31 @@ def worked(trace):
         taken = [f"  {name} = {text(values[row])}" for name, values in
                  trace.coefficients.items() if name in _used(trace)]
         blocks.append("\n".join(["the same for every parameter:", *taken]))
+        lines = _lines(trace, row)
         for k, parameter in enumerate(trace.parameters):
-            blocks.append("\n".join([parameter, *_parameter(trace, row, k)]))
+            blocks.append("\n".join([parameter, *_parameter(trace, row, k, lines)]))
     return "\n\n".join(blocks) + "\n"
 
 
-def _parameter(trace, row, k):
-    """The lines of one update of one parameter."""
+def _lines(trace, row):
+    """The rule worked, or None where it cannot be read."""
+    try:
+        return trace.worked(row)
+    except InputError:
+        return None
+
+
+def _parameter(trace, row, k, lines):
+    """The text of one update of one parameter."""
     kept = [name for name in trace.quantities if name.endswith("_before")]
     given = [f"  {name.removesuffix('_before')} = {text(trace[name][row, k])}"
              for name in kept] + [f"  g = {text(trace['g'][row, k])}"]
-    try:
-        lines = [line for one in trace.worked(row) for line in _line(*one, k)]
-    except InputError:
-        lines = [f"  {name} = {text(trace[name][row, k])}"
-                 for name in trace.quantities if name not in kept and name != "g"]
-    return [*given, *lines, "  " + _remark(trace, row, k)]
+    if lines is None:
+        made = [f"  {name} = {text(trace[name][row, k])}"
+                for name in trace.quantities if name not in kept and name != "g"]
+    else:
+        made = [shown for line in lines for shown in _line(*line, k)]
+    return [*given, *made, "  " + _remark(trace, row, k)]
 
 
 def _line(line, operands, result, k):
@@ -96,20 +106,23 @@ def side_by_side(traces):
     longest = max(traces.values(), key=lambda trace: len(trace.steps))
     steps = longest.steps
     columns = [("update", lambda row: str(steps[row]))]
-    parts = [("loss", lambda trace, row: trace.batch["loss"][row])] if all(
-        "loss" in trace.batch for trace in traces.values()) else []
-    if longest.parameters:
-        name = longest.parameters[0]
-        parts += [(f"{quantity} of {name}", lambda trace, row, q=quantity:
-                   trace[q][row, 0]) for quantity in ("theta", "step")]
-    shown = []
-    for heading, value in parts:
-        of_each = [(label, lambda row, trace=trace, value=value: (
-            f"{value(trace, row):.4g}" if row < len(trace.steps) else ""))
-            for label, trace in traces.items()]
-        shown.append(f"{heading}\n"
-                     + tables.plain(columns + of_each, _rows(len(steps))))
-    return "\n".join(shown)
+    parts = {}
+    if all("loss" in trace.batch for trace in traces.values()):
+        parts["loss"] = [trace.batch["loss"] for trace in traces.values()]
+    for name in longest.parameters[:1]:
+        for quantity in ("theta", "step"):
+            parts[f"{quantity} of {name}"] = [trace[quantity][:, 0]
+                                              for trace in traces.values()]
+    return "\n".join(
+        f"{heading}\n" + tables.plain(
+            columns + [_column(label, values) for label, values in zip(traces, series)],
+            _rows(len(steps))) for heading, series in parts.items())
+
+
+def _column(heading, values, digits=4):
+    """A column of a series (T,); empty behind its end."""
+    return heading, lambda row: (f"{values[row]:.{digits}g}" if row < len(values)
+                                 else "")
 
 
 def _rows(count):
@@ -121,20 +134,17 @@ def _rows(count):
 
 
 def _run_columns(trace):
-    columns = [("update", lambda row: str(trace.steps[row])),
-               ("loss", lambda row: f"{trace.batch['loss'][row]:.4g}")]
-    if "lead" in trace.batch:
+    batch, columns = trace.batch, [("update", lambda row: str(trace.steps[row]))]
+    columns.append(_column("loss", batch["loss"]))
+    if "lead" in batch:
         columns += [
-            ("median lead", lambda row: f"{trace.batch['lead'][row, 2]:.3g}"),
-            ("residual 0 in label", lambda row: str(
-                trace.batch["label_rounded"][row])),
-            ("in all", lambda row: str(trace.batch["residual_rounded"][row])),
-            ("silent units", lambda row: " ".join(map(
-                str, trace.batch["silent"][row])) or "-")]
-    columns += [(f"{layer} step/theta", lambda row, known=known:
-                 f"{known['ratio'][row]:.2g}") for layer, known in trace.layers.items()
-                if layer.startswith("W")]
-    return columns
+            _column("median lead", batch["lead"][:, QUANTILES.index(0.5)], 3),
+            _column("residual 0 in label", batch["label_rounded"], 8),
+            _column("in all", batch["residual_rounded"], 8),
+            ("silent units", lambda row: " ".join(map(str, batch["silent"][row]))
+             or "-")]
+    return columns + [_column(f"{layer} step/theta", known["ratio"], 2)
+                      for layer, known in trace.layers.items() if layer[0] == "W"]
 
 
 def _parameter_columns(trace, k):
@@ -142,5 +152,4 @@ def _parameter_columns(trace, k):
              if not name.endswith("_before") and name not in ("theta", "step")]
     names += ["step", "effective_rate", "ulps", "theta"]
     return [("update", lambda row: str(trace.steps[row]))] + [
-        (name.replace("_", " "), lambda row, name=name: f"{trace[name][row, k]:.4g}")
-        for name in names]
+        _column(name.replace("_", " "), trace[name][:, k]) for name in names]
