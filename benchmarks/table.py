@@ -81,5 +81,15 @@ def tracing(rows):
                     for work, row in rows.items() if "peak" in row]
 
 
+def limits(rows):
+    return [line for name, row in rows.items() for line in (
+        (f"a diagnosis, {name}", f"{row['warm']:g} s", "", "",
+         f"at most {row['target']} s"),
+        ("the same, nothing compiled yet", f"{row['cold']:g} s", "", "", ""),
+        ("memory of it", f"{row['megabytes']} MB", "", "",
+         f"at most {row['target_megabytes']} MB"))]
+
+
 PARTS = {"update": update, "phases": phases, "table2": table2, "attack": attack,
-         "processes": processes, "start": start, "tracing": tracing}
+         "processes": processes, "start": start, "tracing": tracing,
+         "limits": limits}
