@@ -115,8 +115,8 @@ def test_tools_see_the_logits_and_the_vjp_of_the_model(net, rows):
     dz = np.random.default_rng(1).random(z.shape, np.float32)
     z.backward(torch.from_numpy(dz))
     np.testing.assert_allclose(z.detach(), net.logits(rows), rtol=1e-5)
-    np.testing.assert_allclose(images.grad.reshape(20, -1), net.vjp(rows, dz), rtol=1e-4,
-                               atol=1e-6)
+    np.testing.assert_allclose(images.grad.reshape(20, -1), net.vjp(rows, dz),
+                               rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.slow
