@@ -169,7 +169,8 @@ def test_a_model_by_its_name(files, tmp_path, monkeypatch):
     (["MODEL", "--x", "absent.npy"], "does not exist"),
     (["MODEL", "--json", "absent/report.json"], "no folder"),
     (["MODEL", "--clip", "0.9", "1"], "clip must contain"),
-    (["MODEL", "--y", "x.npy"], "one integer label")], ids=lambda given: str(given)[-20:])
+    (["MODEL", "--y", "x.npy"], "one integer label")],
+    ids=lambda given: str(given)[-20:])
 def test_what_cannot_be_done_is_told_in_a_line(change, words, files, tmp_path, capsys,
                                                monkeypatch):
     model, *others = files()

@@ -11,7 +11,8 @@ from npgm.diagnosis.verdict import (ADVICE, CHANCE, ENOUGH, FALL, ONE_STEP, Find
                                     judge)
 
 HEALTHY = Findings(
-    causes={"sound": 0.4, "label_rounded": 0.6}, errors={"natural": 0.02, "fgsm": 0.97},
+    causes={"sound": 0.4, "label_rounded": 0.6},
+    hidden={"sound": 0.2, "label_rounded": 0.2}, errors={"natural": 0.02, "fgsm": 0.97},
     rounded=0.01, rounded_chance=0.2, lost=0, black=0, black_chance=1, many=0.02,
     many_chance=1e-3, alignment=0.7, fall=0, robust_error=0.99, interval=(0.98, 1.0))
 HARD = [name for name in CAUSES if name not in ("sound", "label_rounded")]
@@ -37,11 +38,12 @@ def test_a_healthy_model_is_not_masked():
 
 
 @pytest.mark.parametrize("cause", HARD)
-def test_a_spoilt_gradient_masks_where_enough_have_it(cause):
-    for share, masked in ((ENOUGH, True), (0.99 * ENOUGH, False)):
-        verdict = judge(replace(HEALTHY, causes={cause: share, "sound": 1 - share}))
+def test_a_spoilt_gradient_masks_where_it_hides_enough(cause):
+    causes = {cause: 0.6, "sound": 0.4}
+    for hidden, masked in ((ENOUGH, True), (0.99 * ENOUGH, cause == "not_finite")):
+        verdict = judge(replace(HEALTHY, causes=causes, hidden={cause: hidden}))
         assert verdict.masked == masked
-        assert list(verdict.causes) == [cause] * masked
+        assert verdict.causes == ({cause: 0.6} if masked else {})
         assert cause.replace("_", " ") in verdict.line
 
 
@@ -58,6 +60,7 @@ def test_several_causes_are_told_apart_the_largest_first():
     verdict = judge(replace(
         HEALTHY, causes={"residual_rounded": 0.75, "label_rounded": 0.12,
                          "silent": 0.02, "sound": 0.11},
+        hidden={"residual_rounded": 0.7, "silent": 0.01},
         rounded=0.9, rounded_chance=0, lost=0.6))
     assert verdict.causes == {"residual_rounded": 0.75, "silent": 0.6}
     assert len(verdict.advice) == 2
@@ -79,8 +82,8 @@ def test_every_cause_has_advice():
 def test_a_verdict_is_masked_if_and_only_if_it_names_a_cause(
         causes, rounded, lost, black, many, alignment, fall, chance):
     verdict = judge(replace(
-        HEALTHY, causes=causes, rounded=rounded, rounded_chance=chance, lost=lost,
-        black=black, black_chance=chance, many=many, many_chance=chance,
+        HEALTHY, causes=causes, hidden=causes, rounded=rounded,
+        rounded_chance=chance, lost=lost, black=black, black_chance=chance, many=many, many_chance=chance,
         alignment=alignment, fall=fall))
     shares = list(verdict.causes.values())
     assert verdict.masked == bool(shares) == verdict.line.startswith("MASKED")

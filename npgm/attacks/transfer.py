@@ -19,8 +19,8 @@ class Transfer(Attack):
 
     source: any object with logits and vjp, or "package.module:name" of one. It is given
     examples in the shape in which the model at the call takes them, an MLP rows; or in
-    `shape`, of one example; and in its own dtype, if it says which. epsilon and clip are the attack's. valid and lost_at tell
-    of the gradient of the source.
+    `shape`, of one example; and in its own dtype, if it says which. epsilon and clip
+    are the attack's. valid and lost_at tell of the gradient of the source.
     """
 
     source: object

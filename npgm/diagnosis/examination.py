@@ -86,19 +86,19 @@ def _measure(model, x, y, epsilon, clip, seed, entries):
         pass
     security = curve.security_curve(model, x, y, epsilon, clip, seed, outcome, scale)
     looked_for = signs.warning_signs(model, x, y, epsilon, clip, seed, outcome.success)
-    shares = {name: share for name in causes.CAUSES
-              if (share := float(np.mean(found.cause == name)))}
-    findings = _findings(shares, outcome, security, looked_for, epsilon)
-    return {"arithmetic": arithmetic(found.z, y), "causes": shares,
-            "cause": found.cause, "steps": causes.steps_of(x, found.z, scale),
+    findings = _findings(found.cause, outcome, security, looked_for, epsilon)
+    return {"arithmetic": arithmetic(found.z, y), "cause": found.cause,
+            "steps": causes.steps_of(x, found.z, scale),
             "sign_agreement": _mean(found.agreement), "success": outcome.success,
             "curve": security, "signs": looked_for, "findings": findings,
             "verdict": verdict.judge(findings),
             "worst": worst_examples(model, x, y, outcome, found.z)}
 
 
-def _findings(shares, outcome, security, looked_for, epsilon):
-    success = outcome.success
+def _findings(cause, outcome, security, looked_for, epsilon):
+    success, everything = outcome.success, np.ones(len(cause), bool)
+    hidden = outcome.fooled & ~success["fgsm"]
+    silent = (cause == "silent") | outcome.lost["apgd_repaired"]
     pairs = [(success[f"{name}_repaired"], success[name]) for name in ("fgsm", "pgd")]
     repaired, attacked = max(pairs, key=lambda pair: _more(*pair))
     black = _any(success, BLACK_BOX) & ~_any(success, success.keys() - BLACK_BOX)
@@ -106,16 +106,24 @@ def _findings(shares, outcome, security, looked_for, epsilon):
     robust, errors = outcome.distance <= epsilon, security.errors["attacked"]
     at = security.epsilons.index(epsilon)
     return verdict.Findings(
-        causes=shares, errors={name: _mean(hit) for name, hit in success.items()},
+        causes=_shares(cause, everything), hidden=_shares(cause, hidden),
+        errors={name: _mean(hit) for name, hit in success.items()},
         rounded=_more(repaired, attacked),
         rounded_chance=paired_exact(repaired, attacked),
-        lost=_mean(outcome.lost["apgd_repaired"]),
-        black=_mean(black), black_chance=paired_exact(black, np.zeros_like(black)),
+        lost=_mean(silent & hidden), black=_mean(black),
+        black_chance=paired_exact(black, ~everything),
         many=_more(many, one), many_chance=paired_exact(many, one),
         alignment=next((sign.value for sign in looked_for
                         if sign.name == "gradient_alignment"), None),
         fall=max(errors[:at + 1]) - errors[at],
         robust_error=_mean(robust), interval=wilson(int(robust.sum()), len(robust)))
+
+
+def _shares(cause, among):
+    """{cause: share of all examples}, of those among which it is, in the order of
+    CAUSES."""
+    return {name: share for name in causes.CAUSES
+            if (share := _mean((cause == name) & among))}
 
 
 def _any(success, names):

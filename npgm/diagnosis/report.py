@@ -31,10 +31,9 @@ class Report:
     """All that a diagnosis found of N examples; every share and error is of 1.
 
     name: the model's, or "". settings: what was asked for. arithmetic: see
-    Arithmetic. causes: {cause: share} of each example's gradient, summing to 1; cause
-    (N,): each one's. steps: of the finite differences, in units of x. sign_agreement:
-    of the gradient as attacked with the residual's in exact arithmetic, mean over
-    examples; sign_agreement_float64: with the whole network's in float64, of an MLP.
+    Arithmetic. cause (N,): of each example's gradient. steps: of the finite
+    differences, in units of x. sign_agreement: of the gradient as attacked with the
+    residual's in exact arithmetic, mean over examples; sign_agreement_float64: with the whole network's in float64, of an MLP.
     success: {attack: (N,) bool}; headings: {attack: in words}. curve: the security
     curve. signs: warning signs. findings: what the verdict goes by. cost: calls of the
     model, planned and counted, and seconds.
@@ -43,7 +42,6 @@ class Report:
     name: str
     settings: dict
     arithmetic: Arithmetic
-    causes: dict
     cause: np.ndarray
     steps: tuple
     sign_agreement: float
@@ -61,6 +59,11 @@ class Report:
     def masked(self):
         """Whether the gradient hides what is there."""
         return self.verdict.masked
+
+    @property
+    def causes(self):
+        """{cause: share} of the examples' gradients, summing to 1."""
+        return self.findings.causes
 
     @property
     def errors(self):

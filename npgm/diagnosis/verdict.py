@@ -42,11 +42,11 @@ ADVICE = {
 class Findings:
     """What a verdict goes by; shares of the examples unless it says otherwise.
 
-    causes: {cause: share} of the gradients. errors: {attack: error}. rounded: by how
+    causes: {cause: share} of the gradients; hidden: of those alone that FGSM as
+    attacked leaves standing and something else fools; lost: the same of silent layers,
+    be it at x or where APGD, repaired, came. errors: {attack: error}. rounded: by how
     much FGSM or PGD, whichever gains more, fool more with the residual repaired than as
-    attacked. lost: APGD, repaired, came where the gradient is exactly zero before it
-    fooled.
-    black: fooled by a black box and by no attack along the gradient. many: by how much
+    attacked. black: fooled by a black box and by no attack along the gradient. many: by how much
     the attacks of many steps fool more than those of one. ..._chance: the p-value of
     the exact paired test. alignment: GradAlign's cosine, or None. fall: how far FGSM's
     error at epsilon lies below that at a smaller one. robust_error, interval: of the
@@ -54,6 +54,7 @@ class Findings:
     """
 
     causes: dict
+    hidden: dict
     errors: dict
     rounded: float
     rounded_chance: float
@@ -82,15 +83,17 @@ class Verdict:
 
 def judge(findings):
     """The Verdict of an Findings."""
-    found = {name: share for name, share in findings.causes.items()
+    found = {name: findings.causes[name] for name, share in findings.hidden.items()
              if share >= ENOUGH and name not in ("sound", "label_rounded")}
+    if findings.causes.get("not_finite", 0) >= ENOUGH:
+        found["not_finite"] = findings.causes["not_finite"]
     rounding = findings.rounded >= ENOUGH and findings.rounded_chance < CHANCE
     if rounding and "residual_rounded" not in found:
         name = max(("label_rounded", "residual_rounded"),
                    key=lambda name: findings.causes.get(name, 0))
         found[name] = findings.causes.get(name, 0)
     if findings.lost >= ENOUGH:
-        found["silent"] = max(found.get("silent", 0), findings.lost)
+        found["silent"] = findings.lost
     if _overfitted_to_one_step(findings):
         found["one_step"] = findings.many
     if not found and findings.black >= ENOUGH and findings.black_chance < CHANCE:
