@@ -83,9 +83,10 @@ class Trainer:
 
     def activations(self):
         """[x, h1, h2, ..., z] of the newest batch, before its update: views, until the
-        next. None where NumPy trains, which does not keep them."""
+        next. None before the first, and where NumPy trains, which does not keep them.
+        """
         kept = getattr(self._model, "activations", None)
-        return kept(self.x) if kept else None
+        return kept(self.x) if kept and self.x is not None else None
 
 
 def log_spaced(steps):

@@ -8,7 +8,7 @@ from test_training import SIZES, STEPS, assert_one_line, assert_same_bits, run
 from npgm.defences import AdversarialTraining
 from npgm.errors import InputError, Interrupted
 from npgm.losses import cross_entropy, log_odds
-from npgm.network import MLP
+from npgm.network import MLP, forward
 from npgm.optimizers import SGD, Adam, Momentum
 from npgm.training import History, Trainer, batch_rows, train
 
@@ -66,6 +66,20 @@ def test_a_loop_over_a_trainer_is_train(loss, defence, tiny_data):
     history = History(np.array(losses), trainer.state)
     assert_same_bits((net, history),
                      run(tiny_data, Momentum(), loss=loss, defence=defence))
+
+
+@pytest.mark.parametrize("defence", [None, AdversarialTraining(0.1)], ids=str)
+def test_an_update_tells_what_the_network_made_of_the_batch(defence, tiny_data):
+    """As it was before the update."""
+    net = MLP.initialize(SIZES, seed=1)
+    trainer = Trainer(net, SGD(0.5), defence=defence)
+    assert trainer.activations() is None
+    for t in (1, 2):
+        layers = net.copy().layers
+        trainer.update(*batch(tiny_data, t))
+        for found, expected in zip(trainer.activations(),
+                                   forward(layers, trainer.x), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_defended_trainer_tells_what_it_was_trained_on(tiny_data):

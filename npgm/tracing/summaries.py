@@ -63,7 +63,8 @@ def fastest_summarize():
 
 
 class BatchSummaries:
-    """T summaries of batches. numbers: {"loss": (T,), "lead": (T, 5) quantiles,
+    """T summaries of batches. numbers: {"loss": (T,), the mean; "lead": (T, 5), how far
+    the label's logit leads, of the examples nearest to arithmetic.QUANTILES of it;
     "label_rounded", "residual_rounded": (T,) how many examples' residual, softmax minus
     one-hot, is exactly 0 in the label's entry and in all; "active": (T, H) the share of
     a hidden layer's units that are on, the mean over examples; "silent": (T, H) how
@@ -83,7 +84,8 @@ class BatchSummaries:
         numbers, (_, *hidden, z) = self.numbers, activations
         _, residual = cross_entropy(z, y)
         numbers["loss"][row] = losses.mean()
-        numbers["lead"][row] = np.quantile(lead(z, y), QUANTILES)
+        ranks = np.round(np.multiply(QUANTILES, len(y) - 1)).astype(int)
+        numbers["lead"][row] = np.sort(lead(z, y))[ranks]   # np.quantile takes 0.15 ms
         numbers["label_rounded"][row] = np.count_nonzero(
             residual[np.arange(len(y)), y] == 0)
         numbers["residual_rounded"][row] = np.count_nonzero(~residual.any(axis=1))
