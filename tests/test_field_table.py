@@ -110,7 +110,7 @@ def rows():
 
 def test_tools_see_the_logits_and_the_vjp_of_the_model(net, rows):
     torch = pytest.importorskip("torch")
-    images = torch.from_numpy(rows.reshape(-1, 1, 5, 6)).requires_grad_()
+    images = torch.from_numpy(rows.reshape(-1, 1, 1, 30)).requires_grad_()
     z = field.wrapped(net, rows)(images)
     dz = np.random.default_rng(1).random(z.shape, np.float32)
     z.backward(torch.from_numpy(dz))

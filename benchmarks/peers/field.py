@@ -7,6 +7,7 @@ seeded.
 """
 import functools
 import importlib
+import math
 import warnings
 from typing import Callable, NamedTuple
 
@@ -20,7 +21,7 @@ STEPS = 40
 
 class Tool(NamedTuple):
     """library: what it is imported as. attacks: their names. run(module, x, y, epsilon,
-    attack) -> (x_adv, wrong (N,) as the tool's user counts it), all tensors."""
+    attack) -> (x_adv, wrong (N,) as its user counts it), tensors or arrays."""
 
     library: str
     attacks: tuple
@@ -64,8 +65,9 @@ def as_images(shape):
     """Channels first, as these tools want them; rows as images of one channel."""
     if len(shape) == 4:
         return shape
-    side = int(shape[-1] ** 0.5)
-    return (shape[0], 1, side, shape[-1] // side)
+    pixels = math.prod(shape[1:])
+    side = math.isqrt(pixels)
+    return (shape[0], 1, *((side, side) if side * side == pixels else (1, pixels)))
 
 
 def wrapped(model, x):
@@ -98,7 +100,7 @@ def wrapped(model, x):
     return Module().eval()
 
 
-def foolbox(module, x, y, epsilon, attack):
+def by_foolbox(module, x, y, epsilon, attack):
     import foolbox
     made = {"FGSM": foolbox.attacks.FGSM,
             "PGD": functools.partial(foolbox.attacks.LinfPGD, steps=STEPS)}[attack]()
@@ -107,7 +109,7 @@ def foolbox(module, x, y, epsilon, attack):
     return x_adv, wrong
 
 
-def art(module, x, y, epsilon, attack):
+def by_art(module, x, y, epsilon, attack):
     import torch
     from art.attacks.evasion import FastGradientMethod, ProjectedGradientDescent
     from art.estimators.classification import PyTorchClassifier
@@ -123,7 +125,7 @@ def art(module, x, y, epsilon, attack):
     return x_adv, classifier.predict(x_adv).argmax(axis=1) != y
 
 
-def torchattacks(module, x, y, epsilon, attack):
+def by_torchattacks(module, x, y, epsilon, attack):
     import torch
     import torchattacks
     made = {"FGSM": torchattacks.FGSM, "APGD": torchattacks.APGD,
@@ -134,7 +136,7 @@ def torchattacks(module, x, y, epsilon, attack):
     return x_adv, module(x_adv).argmax(dim=1) != y
 
 
-def autoattack(module, x, y, epsilon, attack):
+def by_autoattack(module, x, y, epsilon, attack):
     import pyautoattack
     made = pyautoattack.AutoAttack(module, eps=epsilon, seed=0, version=attack)
     try:
@@ -146,7 +148,7 @@ def autoattack(module, x, y, epsilon, attack):
     return x_adv, y_adv != y
 
 
-TOOLS = {"foolbox": Tool("foolbox", ("FGSM", "PGD"), foolbox),
-         "ART": Tool("art", ("FGSM", "PGD"), art),
-         "torchattacks": Tool("torchattacks", ("FGSM", "PGD", "APGD"), torchattacks),
-         "AutoAttack": Tool("pyautoattack", ("standard",), autoattack)}
+TOOLS = {"foolbox": Tool("foolbox", ("FGSM", "PGD"), by_foolbox),
+         "ART": Tool("art", ("FGSM", "PGD"), by_art),
+         "torchattacks": Tool("torchattacks", ("FGSM", "PGD", "APGD"), by_torchattacks),
+         "AutoAttack": Tool("pyautoattack", ("standard",), by_autoattack)}
