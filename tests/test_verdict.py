@@ -83,7 +83,8 @@ def test_a_verdict_is_masked_if_and_only_if_it_names_a_cause(
         causes, rounded, lost, black, many, alignment, fall, chance):
     verdict = judge(replace(
         HEALTHY, causes=causes, hidden=causes, rounded=rounded,
-        rounded_chance=chance, lost=lost, black=black, black_chance=chance, many=many, many_chance=chance,
+        rounded_chance=chance, lost=lost, black=black, black_chance=chance,
+        many=many, many_chance=chance,
         alignment=alignment, fall=fall))
     shares = list(verdict.causes.values())
     assert verdict.masked == bool(shares) == verdict.line.startswith("MASKED")

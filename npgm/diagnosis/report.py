@@ -33,7 +33,8 @@ class Report:
     name: the model's, or "". settings: what was asked for. arithmetic: see
     Arithmetic. cause (N,): of each example's gradient. steps: of the finite
     differences, in units of x. sign_agreement: of the gradient as attacked with the
-    residual's in exact arithmetic, mean over examples; sign_agreement_float64: with the whole network's in float64, of an MLP.
+    residual's in exact arithmetic, mean over examples; sign_agreement_float64: with the
+    whole network's in float64, of an MLP.
     success: {attack: (N,) bool}; headings: {attack: in words}. curve: the security
     curve. signs: warning signs. findings: what the verdict goes by. cost: calls of the
     model, planned and counted, and seconds.

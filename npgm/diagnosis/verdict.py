@@ -46,11 +46,11 @@ class Findings:
     attacked leaves standing and something else fools; lost: the same of silent layers,
     be it at x or where APGD, repaired, came. errors: {attack: error}. rounded: by how
     much FGSM or PGD, whichever gains more, fool more with the residual repaired than as
-    attacked. black: fooled by a black box and by no attack along the gradient. many: by how much
-    the attacks of many steps fool more than those of one. ..._chance: the p-value of
-    the exact paired test. alignment: GradAlign's cosine, or None. fall: how far FGSM's
-    error at epsilon lies below that at a smaller one. robust_error, interval: of the
-    union of all.
+    attacked. black: fooled by a black box and by no attack along the gradient. many: by
+    how much the attacks of many steps fool more than those of one. ..._chance: the
+    p-value of the exact paired test. alignment: GradAlign's cosine, or None. fall: how
+    far FGSM's error at epsilon lies below that at a smaller one. robust_error, interval:
+    of the union of all.
     """
 
     causes: dict
