@@ -49,8 +49,8 @@ class Findings:
     attacked. black: fooled by a black box and by no attack along the gradient. many: by
     how much the attacks of many steps fool more than those of one. ..._chance: the
     p-value of the exact paired test. alignment: GradAlign's cosine, or None. fall: how
-    far FGSM's error at epsilon lies below that at a smaller one. robust_error, interval:
-    of the union of all.
+    far FGSM's error at epsilon lies below that at a smaller one. robust_error and
+    interval: of the union of all.
     """
 
     causes: dict
