@@ -1,4 +1,6 @@
 """Healthy models: FGSM as attacked is as good as any."""
+import warnings
+
 import numpy as np
 
 from npgm import models
@@ -111,9 +113,11 @@ def convolutions_in_torch():
 def scikit_learns_mlp():
     from sklearn.neural_network import MLPClassifier
     data = networks.first(networks.mnist(), 5000)
-    return models.from_sklearn(MLPClassifier(
-        (50,), early_stopping=True, max_iter=15, random_state=0).fit(
-            data.x_train, data.y_train))
+    estimator = MLPClassifier((50,), max_iter=15, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")         # it could go on
+        estimator.fit(data.x_train, data.y_train)
+    return models.from_sklearn(estimator)
 
 
 @entry("sound", slow=True, needs="jax")
