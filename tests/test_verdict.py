@@ -13,8 +13,9 @@ from npgm.diagnosis.verdict import (ADVICE, CHANCE, ENOUGH, FALL, ONE_STEP, Find
 HEALTHY = Findings(
     causes={"sound": 0.4, "label_rounded": 0.6},
     hidden={"sound": 0.2, "label_rounded": 0.2}, errors={"natural": 0.02, "fgsm": 0.97},
-    rounded=0.01, rounded_chance=0.2, lost=0, black=0, black_chance=1, many=0.02,
-    many_chance=1e-3, alignment=0.7, fall=0, robust_error=0.99, interval=(0.98, 1.0))
+    rounded=0.01, rounded_chance=0.2, lost=0, black=0, black_chance=1, one=0.97,
+    many=0.02, many_chance=1e-3, alignment=0.7, fall=0, robust_error=0.99,
+    interval=(0.98, 1.0))
 HARD = [name for name in CAUSES if name not in ("sound", "label_rounded")]
 # What makes each of the causes beyond those of single gradients, and what of it is not
 # enough.
@@ -26,6 +27,7 @@ CASES = [
      [dict(many=0.99 * ONE_STEP), dict(alignment=ALIGNED), dict(alignment=None),
       dict(many_chance=CHANCE)]),
     ("one_step", dict(many=ONE_STEP, fall=FALL), [dict(fall=0.99 * FALL)]),
+    ("one_step", dict(one=0.3, many=0.28 * 2.01), [dict(many=0.28 * 1.99)]),
     ("gradient_misleads", dict(black=ENOUGH, black_chance=CHANCE / 2),
      [dict(black=0.99 * ENOUGH), dict(black_chance=CHANCE)])]
 

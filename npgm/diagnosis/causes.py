@@ -28,6 +28,9 @@ CAUSES = {
     "label_rounded": "the label's entry of the residual is rounded to zero",
     "sound": "the gradient is right",
 }
+# Of a gradient that is exactly zero; of one that is alive, but for rounding.
+ZERO = ("cut", "silent", "residual_rounded")
+ALIVE = ("residual_rounded", "label_rounded", "sound")
 PIECE = 500
 DIRECTIONS = 4          # drawn at random, for each example
 # The two steps are in units of the range of the data. The cube root of the rounding

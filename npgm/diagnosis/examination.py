@@ -97,8 +97,10 @@ def _measure(model, x, y, epsilon, clip, seed, entries):
 
 def _findings(cause, outcome, security, looked_for, epsilon):
     success, everything = outcome.success, np.ones(len(cause), bool)
-    hidden = outcome.fooled & ~success["fgsm"]
-    silent = (cause == "silent") | outcome.lost["apgd_repaired"]
+    # A gradient of zero shows nothing, whether or not another attack does.
+    hidden = ~success["fgsm"] & (outcome.fooled | np.isin(cause, causes.ZERO))
+    silent = (cause == "silent") | (
+        outcome.lost["apgd_repaired"] & np.isin(cause, causes.ALIVE))
     pairs = [(success[f"{name}_repaired"], success[name]) for name in ("fgsm", "pgd")]
     repaired, attacked = max(pairs, key=lambda pair: _more(*pair))
     black = _any(success, BLACK_BOX) & ~_any(success, success.keys() - BLACK_BOX)
@@ -112,7 +114,7 @@ def _findings(cause, outcome, security, looked_for, epsilon):
         rounded_chance=paired_exact(repaired, attacked),
         lost=_mean(silent & hidden), black=_mean(black),
         black_chance=paired_exact(black, ~everything),
-        many=_more(many, one), many_chance=paired_exact(many, one),
+        one=_mean(one), many=_more(many, one), many_chance=paired_exact(many, one),
         alignment=next((sign.value for sign in looked_for
                         if sign.name == "gradient_alignment"), None),
         fall=max(errors[:at + 1]) - errors[at],

@@ -12,9 +12,10 @@ CHANCE = 0.01           # exact paired test: beyond it the gain may be luck
 # Of catastrophic overfitting (Wong, Rice and Kolter 2020): many steps fool so many more
 # than one, and ...
 ONE_STEP = 0.3
-# ... the gradient turns within the ball, as Andriushchenko and Flammarion (2020) found;
-# or the error falls as epsilon grows.
-FALL = 0.1
+# ... the gradient turns within the ball, as Andriushchenko and Flammarion (2020) found,
+# by ALIGNED; or the error falls as epsilon grows; or one step adds to the natural error
+# less than this part of what many do: of networks trained as usual it is above a half.
+FALL, PART = 0.1, 1 / 3
 
 REPAIR = ("attack with FGSM(epsilon, loss='log_odds'), PGD and APGD too: the same "
           "gradient, its rounding repaired")
@@ -42,15 +43,15 @@ ADVICE = {
 class Findings:
     """What a verdict goes by; shares of the examples unless it says otherwise.
 
-    causes: {cause: share} of the gradients; hidden: of those alone that FGSM as
-    attacked leaves standing and something else fools; lost: the same of silent layers,
-    be it at x or where APGD, repaired, came. errors: {attack: error}. rounded: by how
-    much FGSM or PGD, whichever gains more, fool more with the residual repaired than as
-    attacked. black: fooled by a black box and by no attack along the gradient. many: by
-    how much the attacks of many steps fool more than those of one. ..._chance: the
-    p-value of the exact paired test. alignment: GradAlign's cosine, or None. fall: how
-    far FGSM's error at epsilon lies below that at a smaller one. robust_error and
-    interval: of the union of all.
+    causes: {cause: share} of the gradients. hidden: of those alone that FGSM as attacked
+    leaves standing and, but where the gradient is zero, something else fools; lost: the
+    same of silent layers, be it at x or where APGD, repaired, came. errors: {attack:
+    error}. rounded: by how much FGSM or PGD, whichever gains more, fool more with the
+    residual repaired than as attacked. black: fooled by a black box and by no attack
+    along the gradient. one: the error of one step, repaired or not; many: by how much
+    many steps fool more. ..._chance: the p-value of the exact paired test. alignment:
+    GradAlign's cosine, or None. fall: how far FGSM's error at epsilon lies below that
+    at a smaller one. robust_error and interval: of the union of all.
     """
 
     causes: dict
@@ -61,6 +62,7 @@ class Findings:
     lost: float
     black: float
     black_chance: float
+    one: float
     many: float
     many_chance: float
     alignment: float | None
@@ -105,8 +107,9 @@ def judge(findings):
 
 def _overfitted_to_one_step(findings):
     bent = findings.alignment is not None and findings.alignment < ALIGNED
+    one = findings.one - findings.errors["natural"]
     return (findings.many >= ONE_STEP and findings.many_chance < CHANCE
-            and (bent or findings.fall >= FALL))
+            and (bent or findings.fall >= FALL or one < PART * (one + findings.many)))
 
 
 def _line(findings, found):
