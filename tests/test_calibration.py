@@ -10,16 +10,6 @@ QUICK = {"logits_times_1000", "softmax_on_large_logits", "log_of_clipped_probabi
          "a_class_by_default", "a_vjp_of_noise", "an_infinite_derivative", "shattered",
          "overfitted_to_one_step", "noisy_output", "adam_early"}
 
-# Where the diagnosis is still wrong: to be mended there, and taken out here.
-OPEN = {
-    ("masked", "a_class_by_default"): "nothing tried finds what a zero gradient hides",
-    ("verdict", "a_class_by_default"): "the same",
-    ("masked", "overfitted_to_one_step"): "one step finds a sixth of what many find",
-    ("verdict", "overfitted_to_one_step"): "the same",
-    ("verdict", "log_of_clipped_probabilities"): "called silent beside cut",
-    ("verdict", "clipped_probabilities"): "called silent beside probabilities",
-}
-
 
 @pytest.fixture(scope="module")
 def reports():
@@ -40,18 +30,8 @@ def diagnosed(request, reports):
     return entry, reports[entry.name]
 
 
-@pytest.fixture
-def still_open(request, diagnosed):
-    """still_open(test): it is expected to fail, if it is listed so."""
-    def mark(test):
-        if reason := OPEN.get((test, diagnosed[0].name)):
-            request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
-    return mark
-
-
-def test_masked_or_not(diagnosed, still_open):
+def test_masked_or_not(diagnosed):
     entry, report = diagnosed
-    still_open("masked")
     assert report.masked == entry.masked, report.verdict.line
 
 
@@ -63,9 +43,8 @@ def test_the_cause_of_most_gradients(diagnosed):
     assert entry.found <= {name for name, share in shares.items() if share >= 0.05}
 
 
-def test_the_verdict_names_the_cause_and_no_other(diagnosed, still_open):
+def test_the_verdict_names_the_cause_and_no_other(diagnosed):
     entry, report = diagnosed
-    still_open("verdict")
     named = set(report.verdict.causes)
     right = entry.verdict or entry.dominant
     assert bool(named & right) == entry.masked

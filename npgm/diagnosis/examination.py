@@ -86,7 +86,7 @@ def _measure(model, x, y, epsilon, clip, seed, entries):
         pass
     security = curve.security_curve(model, x, y, epsilon, clip, seed, outcome, scale)
     looked_for = signs.warning_signs(model, x, y, epsilon, clip, seed, outcome.success)
-    findings = _findings(found.cause, outcome, security, looked_for, epsilon)
+    findings = _findings(found.cause, outcome, epsilon)
     return {"arithmetic": arithmetic(found.z, y), "cause": found.cause,
             "steps": causes.steps_of(x, found.z, scale),
             "sign_agreement": _mean(found.agreement), "success": outcome.success,
@@ -95,18 +95,18 @@ def _measure(model, x, y, epsilon, clip, seed, entries):
             "worst": worst_examples(model, x, y, outcome, found.z)}
 
 
-def _findings(cause, outcome, security, looked_for, epsilon):
+def _findings(cause, outcome, epsilon):
     success, everything = outcome.success, np.ones(len(cause), bool)
     # A gradient of zero shows nothing, whether or not another attack does.
     hidden = ~success["fgsm"] & (outcome.fooled | np.isin(cause, causes.ZERO))
-    silent = (cause == "silent") | (
-        outcome.lost["apgd_repaired"] & np.isin(cause, causes.ALIVE))
+    alive = np.isin(cause, causes.ALIVE)
+    silent = (cause == "silent") | (outcome.lost["apgd_repaired"] & alive)
     pairs = [(success[f"{name}_repaired"], success[name]) for name in ("fgsm", "pgd")]
     repaired, attacked = max(pairs, key=lambda pair: _more(*pair))
     black = _any(success, BLACK_BOX) & ~_any(success, success.keys() - BLACK_BOX)
-    many, one = _any(success, MANY_STEPS), _any(success, ONE_STEP)
-    robust, errors = outcome.distance <= epsilon, security.errors["attacked"]
-    at = security.epsilons.index(epsilon)
+    one, many = (_any(success, names) & alive & ~success["natural"]
+                 for names in (ONE_STEP, MANY_STEPS))
+    robust = outcome.distance <= epsilon
     return verdict.Findings(
         causes=_shares(cause, everything), hidden=_shares(cause, hidden),
         errors={name: _mean(hit) for name, hit in success.items()},
@@ -114,10 +114,7 @@ def _findings(cause, outcome, security, looked_for, epsilon):
         rounded_chance=paired_exact(repaired, attacked),
         lost=_mean(silent & hidden), black=_mean(black),
         black_chance=paired_exact(black, ~everything),
-        one=_mean(one), many=_more(many, one), many_chance=paired_exact(many, one),
-        alignment=next((sign.value for sign in looked_for
-                        if sign.name == "gradient_alignment"), None),
-        fall=max(errors[:at + 1]) - errors[at],
+        one=_mean(one), many=_mean(many), many_chance=paired_exact(many, one),
         robust_error=_mean(robust), interval=wilson(int(robust.sum()), len(robust)))
 
 

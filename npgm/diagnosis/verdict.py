@@ -1,8 +1,6 @@
 """From the numbers of a diagnosis to its verdict: a pure function of them."""
 from dataclasses import dataclass
 
-from npgm.diagnosis.signs.alignment import ALIGNED
-
 # Below this share of the examples, whether it is their gradients that are spoilt or
 # their attacks that gain, a conclusion stands, and the report tells of it all the same:
 # at Adam's recommended rate some 2 % have no gradient left, and FGSM fools 98 %.
@@ -10,12 +8,10 @@ ENOUGH = 0.1
 TOLD = 0.01             # from here on the line names it, masked or not
 CHANCE = 0.01           # exact paired test: beyond it the gain may be luck
 # Of catastrophic overfitting (Wong, Rice and Kolter 2020): many steps fool so many more
-# than one, and ...
-ONE_STEP = 0.3
-# ... the gradient turns within the ball, as Andriushchenko and Flammarion (2020) found,
-# by ALIGNED; or the error falls as epsilon grows; or one step adds to the natural error
-# less than this part of what many do: of networks trained as usual it is above a half.
-FALL, PART = 0.1, 1 / 3
+# than one, which fools less than this part of what they do. Measured on nine healthy
+# models at epsilons from 0.02 to 0.4 the part is at least 0.75, on an overfitted one
+# at most 0.22.
+ONE_STEP, PART = 0.3, 1 / 2
 
 REPAIR = ("attack with FGSM(epsilon, loss='log_odds'), PGD and APGD too: the same "
           "gradient, its rounding repaired")
@@ -43,15 +39,14 @@ ADVICE = {
 class Findings:
     """What a verdict goes by; shares of the examples unless it says otherwise.
 
-    causes: {cause: share} of the gradients. hidden: of those alone that FGSM as attacked
-    leaves standing and, but where the gradient is zero, something else fools; lost: the
-    same of silent layers, be it at x or where APGD, repaired, came. errors: {attack:
-    error}. rounded: by how much FGSM or PGD, whichever gains more, fool more with the
+    causes: {cause: share} of the gradients. hidden: of those alone that FGSM as
+    attacked leaves standing and, but where the gradient is zero, something else fools;
+    lost: the same of silent layers, be it at x or where APGD, repaired, came. errors:
+    {attack: error}. rounded: by how much FGSM or PGD, whichever gains more, fool more with the
     residual repaired than as attacked. black: fooled by a black box and by no attack
-    along the gradient. one: the error of one step, repaired or not; many: by how much
-    many steps fool more. ..._chance: the p-value of the exact paired test. alignment:
-    GradAlign's cosine, or None. fall: how far FGSM's error at epsilon lies below that
-    at a smaller one. robust_error and interval: of the union of all.
+    along the gradient. one, many: of gradients that are alive, those at which one step,
+    or many, repaired or not, make wrong what was right. ..._chance: the p-value of the
+    exact paired test. robust_error and interval: of the union of all.
     """
 
     causes: dict
@@ -65,8 +60,6 @@ class Findings:
     one: float
     many: float
     many_chance: float
-    alignment: float | None
-    fall: float
     robust_error: float
     interval: tuple
 
@@ -97,7 +90,7 @@ def judge(findings):
     if findings.lost >= ENOUGH:
         found["silent"] = findings.lost
     if _overfitted_to_one_step(findings):
-        found["one_step"] = findings.many
+        found["one_step"] = findings.many - findings.one
     if not found and findings.black >= ENOUGH and findings.black_chance < CHANCE:
         found["gradient_misleads"] = findings.black
     found = dict(sorted(found.items(), key=lambda item: -item[1]))
@@ -106,10 +99,9 @@ def judge(findings):
 
 
 def _overfitted_to_one_step(findings):
-    bent = findings.alignment is not None and findings.alignment < ALIGNED
-    one = findings.one - findings.errors["natural"]
-    return (findings.many >= ONE_STEP and findings.many_chance < CHANCE
-            and (bent or findings.fall >= FALL or one < PART * (one + findings.many)))
+    gain = findings.many - findings.one
+    return (gain >= ONE_STEP and findings.many_chance < CHANCE
+            and findings.one < PART * findings.many)
 
 
 def _line(findings, found):
