@@ -40,13 +40,14 @@ class Findings:
     """What a verdict goes by; shares of the examples unless it says otherwise.
 
     causes: {cause: share} of the gradients. hidden: of those alone that FGSM as
-    attacked leaves standing and, but where the gradient is zero, something else fools;
-    lost: the same of silent layers, be it at x or where APGD, repaired, came. errors:
-    {attack: error}. rounded: by how much FGSM or PGD, whichever gains more, fool more with the
-    residual repaired than as attacked. black: fooled by a black box and by no attack
-    along the gradient. one, many: of gradients that are alive, those at which one step,
-    or many, repaired or not, make wrong what was right. ..._chance: the p-value of the
-    exact paired test. robust_error and interval: of the union of all.
+    attacked leaves standing and, but where the gradient is zero, something else
+    fools; lost: the same of silent layers, be it at x or where APGD, repaired,
+    came. errors: {attack: error}. rounded: by how much FGSM or PGD, whichever gains
+    more, fool more with the residual repaired than as attacked. black: fooled by a
+    black box and by no attack along the gradient. one, many: of gradients that are
+    alive, those at which one step, or many, repaired or not, make wrong what was
+    right. ..._chance: the p-value of the exact paired test. robust_error and
+    interval: of the union of all.
     """
 
     causes: dict
