@@ -71,9 +71,16 @@ def as_in_the_paper():
                      valid_fgs_mean_flushed=91.0)]
     forms = [{**row(form=form, natural_error=2.0), "overflows_at": None}
              for form in ("algorithm1", "printed")]
+    timeline = [row(learning_rate=rate, step=step, signs_right=signs,
+                    fgs_error=signs + 1, fgs_error_repaired=99.0)
+                for rate in (0.001, 0.01) for step, signs in zip(
+                    STEPS, (100.0, 60.0, 20.0, 7.0) if rate == 0.01 else 4 * (90.0,))]
+    repair = [row(optimizer="adam", learning_rate=rate, epsilon=0.25, any_error=100.0,
+                  as_attacked=20.0, rounding=76.0, silent=3.0, other=1.0, held=0.0)
+              for rate in (0.001, 0.01)]
     return {"fig1": fig1, "fig3": fig3, "optimizers": optimizers, "table2": table2,
             "adversarial-training": trained, "reduction": reduction,
-            "pseudocode": forms}
+            "pseudocode": forms, "timeline": timeline, "repair": repair}
 
 
 def changed(experiment, quantity, values, **where):
@@ -103,7 +110,8 @@ def failing(claim, rows):
 def test_numbers_as_in_the_paper():
     found = verdicts(as_in_the_paper())
     other = {name: OTHERWISE for name in ("7", "8", "9")}
-    ours = {name: HOLDS for name in ("the cause", "silent layers", "the 90.4")}
+    ours = {name: HOLDS for name in ("the cause", "silent layers", "as it sets in",
+                                     "what hides", "the 90.4")}
     assert found == {**dict.fromkeys(found, YES), **other, **ours}
     assert {"Table II", *map(str, range(1, 10))} < set(found)
 
@@ -167,6 +175,12 @@ CHANGES = {
     "silent layers": [(FAILS, "fig1", "valid_fgs_repaired", 90.0, {}),
                       (FAILS, "fig1", "valid_fgs_repaired", 90.0,
                        {"learning_rate": 0.1})],
+    "as it sets in": [
+        (FAILS, "timeline", "signs_right", 60.0, {"step": 100_000}),
+        (FAILS, "timeline", "fgs_error", 70.0, {"step": 100_000}),
+        (FAILS, "timeline", "fgs_error_repaired", 80.0, {"step": 30_000})],
+    "what hides": [(FAILS, "repair", "rounding", 3.0, {"learning_rate": 0.01}),
+                   (FAILS, "repair", "rounding", 60.0, {"learning_rate": 0.01})],
     "the 90.4": [(FAILS, "reduction", "fgs_error_mean_flushed", 97.0, {}),
                  (OPEN, "reduction", "fgs_error_mean", 90.4, {})]}
 

@@ -1,4 +1,5 @@
 """A user's own optimizers, written as a user would write them."""
+import textwrap
 import warnings
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from test_optimizers import DTYPES, follow, random_run, run
 from test_training import SIZES, assert_same_bits
 from test_training import run as train_run
 
+import npgm
 from npgm.errors import DataError, InputError
 from npgm.network import MLP
 from npgm.optimizers import ONE, Adam, Optimizer, make, name_of, quantities
@@ -307,3 +309,19 @@ def test_an_update_of_ones_own_is_the_one_that_trains(tiny_data):
     assert nets[0].theta.tobytes() != nets[2].theta.tobytes()
     own = Clipped()
     assert own.compiled() == own.update
+
+
+def test_the_example_in_the_rooms_docstring_is_amsgrad():
+    text = textwrap.dedent("\n".join(
+        line for line in npgm.optimizers.__doc__.splitlines()
+        if line.startswith("    ") or not line))
+    scope = {"__name__": "example"}
+    exec(text, scope)
+    theta, g = np.array([1.0, -2.0]), np.array([0.5, -3.0])
+    ends = []
+    for optimizer in (scope["AMSGrad"](0.01), AMSGrad(0.01)):
+        moving, state = theta.copy(), optimizer.init(theta)
+        for _ in range(3):
+            optimizer.update(moving, g, state)
+        ends.append(moving)
+    np.testing.assert_allclose(*ends, rtol=1e-6)

@@ -15,6 +15,7 @@ from npgm.diagnosis.statistics import paired_exact, wilson
 from npgm.diagnosis.surrogate import train_surrogate
 from npgm.losses import log_odds
 from npgm.network import MLP
+from npgm.streams import say
 
 # Attacks along the gradient at x itself, and along many; those of a black box.
 ONE_STEP = ("fgsm", "fgsm_repaired")
@@ -31,7 +32,8 @@ def diagnose(model, x, y, epsilon=0.25, clip="data", seed=0, quick=False,
     labels. epsilon: the largest change of a pixel, above 0. clip: (low, high), what an
     attacked pixel may be; None for no bounds; "data": (0, 1) if x lies within, else no
     bounds. quick: shorter attacks, for a look. black_box: with Square and transfer,
-    which take most of the time. progress: a bar, where standard error is a terminal.
+    which take most of the time. progress: tells the cost on standard error, with
+    a bar where that is a terminal.
     name: what reports call the model. The same seed gives the same numbers. Raises
     InputError if model, x or y do not fit each other.
     """
@@ -47,6 +49,9 @@ def diagnose(model, x, y, epsilon=0.25, clip="data", seed=0, quick=False,
         entries = battery.battery(epsilon, clip, seed, classes,
                                   battery.QUICK if quick else battery.FULL, surrogate)
         planned = planned_calls(entries, len(x))
+        if progress:
+            say(f"{len(x):,} examples: at most {planned:,} calls of the model, an "
+                "example each", error=True)
         with tqdm(total=planned, unit=" calls", unit_scale=True, leave=False,
                   mininterval=0.5, disable=None if progress else True) as bar:
             counted = Counted(model, bar.update)

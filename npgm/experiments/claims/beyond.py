@@ -5,9 +5,10 @@ from npgm.experiments.claims.claim import (BEYOND, FAILS, FOOLED, HALF, HOLDS, O
                                            unless)
 from npgm.experiments.measures.outcomes import VANISHING
 from npgm.experiments.protocol import MASKED_RATE, RECOMMENDED_RATE
-from npgm.experiments.rows import known, mean, select
+from npgm.experiments.rows import known, mean, rank_correlation, select
 
 NEARLY_ALL = 95         # % of the images: the layers let the gradient through
+IN_STEP = 0.9           # rank correlation: one of ten points out of its place at most
 DEVIATIONS = 2          # standard errors that a number is within, in 19 of 20 cases
 POINT = 1               # what it is within with one seed, which has no deviation
 
@@ -81,4 +82,52 @@ def _within(row, quantity, value):
     return bool(values) and abs(mean(row, quantity) - value) <= near
 
 
-CLAIMS = (cause, silent, the_904)
+@claim(
+    BEYOND, "as it sets in", "over training at 0.01 the FGS error falls as rounding "
+    "takes the signs of the gradient; with the residual repaired it does not",
+    ("timeline",),
+    unless(FAILS, "something other than rounding stops the attack", {
+        "the signs go": lambda n: n.last < HALF < n.first,
+        "the FGS error goes with them": lambda n: n.together >= IN_STEP,
+        "repaired, it stays": lambda n: n.repaired >= FOOLED}),
+    HOLDS, "their rank correlation over training is {together:.2f}")
+def as_it_sets_in(rows):
+    masked = after_all_points(rows, MASKED_RATE)
+    first, last = masked[0], masked[-1]
+    return evidence(
+        masked, f"signs right: {brief(first, 'signs_right')} % after "
+        f"{first['step']:,} updates, {text(last, 'signs_right')} after "
+        f"{last['step']:,}; FGS error {brief(first, 'fgs_error')} and "
+        f"{brief(last, 'fgs_error')} %, repaired {brief(last, 'fgs_error_repaired')} %",
+        first=mean(first, "signs_right"), last=mean(last, "signs_right"),
+        together=rank_correlation([mean(row, "signs_right") for row in masked],
+                                  [mean(row, "fgs_error") for row in masked]),
+        repaired=min(mean(row, "fgs_error_repaired") for row in masked))
+
+
+def after_all_points(rows, rate):
+    """The rows of a rate, by their updates."""
+    return sorted(select(rows, learning_rate=rate), key=lambda row: row["step"])
+
+
+@claim(
+    BEYOND, "what hides", "of the images that PGD leaves standing at 0.01 rounding "
+    "hides nearly all, and silent layers nearly all of the rest", ("repair",),
+    unless(FAILS, "something else hides them", {
+        "rounding hides most": lambda n: n.rounding > HALF,
+        "with silent layers nearly all": lambda n: n.explained >= NEARLY_ALL}),
+    HOLDS, "{rounding:.1f} and {silent:.1f} % of what any attack finds beside PGD")
+def what_hides(rows):
+    row, = select(rows, learning_rate=MASKED_RATE, optimizer="adam",
+                  epsilon=protocol.EPSILON)
+    hidden = mean(row, "any_error") - mean(row, "as_attacked")
+    rounding, silent = (100 * mean(row, name) / hidden if hidden > 0 else 0
+                        for name in ("rounding", "silent"))
+    return evidence(
+        [row], f"PGD as attacked fools {text(row, 'as_attacked')}; hidden by rounding "
+        f"{brief(row, 'rounding')}, by silent layers {brief(row, 'silent')}, otherwise "
+        f"{brief(row, 'other')}, held against all {brief(row, 'held')} %",
+        rounding=rounding, silent=silent, explained=rounding + silent)
+
+
+CLAIMS = (cause, silent, as_it_sets_in, what_hides, the_904)
