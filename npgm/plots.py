@@ -127,12 +127,17 @@ def bars(ax, rows, series, name):
     ax.grid(axis="x", visible=False)
 
 
-def legend_below(figure, ax, columns=5):
+def legend_below(figure, ax, columns=5, place="outside lower center"):
     """One legend under all axes, of what one of them shows."""
     handles, labels = ax.get_legend_handles_labels()
     if handles:                 # none if every run diverged
-        figure.legend(handles, labels, loc="outside lower center", frameon=False,
+        figure.legend(handles, labels, loc=place, frameon=False,
                       ncols=min(columns, len(handles)), fontsize=9)
+
+
+def legend_above(figure, ax, columns=5):
+    """The same above them."""
+    legend_below(figure, ax, columns, "outside upper center")
 
 
 def picture(draw, result):

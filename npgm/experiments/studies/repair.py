@@ -41,8 +41,8 @@ def draw(result):
     axes[0][0].set_ylabel("test error (%)")
     axes[1][0].set_ylabel("share of the images (%)")
     axes[0][0].set_ylim(0, 109)
-    axes[0][2].legend(fontsize=7, loc="lower left", framealpha=0.9)
-    axes[1][2].legend(fontsize=7, loc="lower left", framealpha=0.9)
+    plots.legend_above(figure, axes[0][0], columns=len(LOSSES))
+    plots.legend_below(figure, axes[1][0])
     return figure
 
 
