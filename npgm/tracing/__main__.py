@@ -19,6 +19,7 @@ try:
     from npgm.network import MLP
     from npgm.streams import say
     from npgm.tracing import pictures, roles, select, terminal, toy
+    from npgm.tracing.lessons import __main__ as lessons
     from npgm.tracing.run import compare
     from npgm.tracing.series import Trace
 except KeyboardInterrupt:       # Ctrl-C while Python still reads: nothing was begun
@@ -30,8 +31,11 @@ COMPARED = ("loss", "theta", "step", "effective_rate")
 
 
 def main(arguments=None):
+    words = sys.argv[1:] if arguments is None else arguments
+    if words and words[0] in lessons.WORDS:
+        return lessons.main(words)
     streams.prepare()
-    options = parse(arguments)
+    options = parse(words)
     return command.status(lambda: run(options), "nothing was written")
 
 
@@ -164,7 +168,8 @@ def file(text):
 def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m npgm.tracing", allow_abbrev=False,
-        description="Watch an optimizer work on chosen weights, down to each update.")
+        description="Watch an optimizer work on chosen weights, down to each update.",
+        epilog="python -m npgm.tracing lessons lists lessons, lesson NAME teaches one.")
     parser.add_argument("optimizer", nargs="?", metavar="OPTIMIZER",
                         help=f"one of {', '.join(optimizers.OPTIMIZERS)}, or "
                         "package.module:Name")
