@@ -242,7 +242,8 @@ def test_what_is_wrong_is_told_in_one_line(words, told, say):
     assert_refused(say(*words), 2, *told)
 
 
-@pytest.mark.parametrize("path", [*COMMITTED.glob("*.json")], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*COMMITTED.glob("*.json")],
+                         ids=lambda path: path.stem)
 def test_what_is_committed_came_out_as_expected(path):
     written = json.loads(path.read_text())
     one = LESSONS[written["lesson"]]
