@@ -89,7 +89,7 @@ def _piece(model, x, y, rows, scale, seed):
     dead = ~exact.dx.any(axis=1)
     conditions = {
         "not_finite": ~(attacked.finite & exact.finite),
-        "random": np.abs(_normalized(z) - _normalized(again)).max(axis=1) > RANDOM,
+        "random": np.abs(normalized(z) - normalized(again)).max(axis=1) > RANDOM,
         "coarse_logits": coarse(z),
         "probabilities": saturated(z),
         "cut": dead & (differences.moves | _clipped(z)),
@@ -154,8 +154,8 @@ def _error(a, b, doubt):
     return np.where(size > doubt, apart / size, np.nan)
 
 
-def _normalized(z):
-    """Rows of z over their norm, as AutoAttack compares two calls."""
+def normalized(z):
+    """Rows of z over their Euclidean norm, in float64: as AutoAttack compares calls."""
     return z / np.maximum(np.linalg.norm(z.astype("float64"), axis=1, keepdims=True),
                           1e-12)
 

@@ -4,12 +4,12 @@ import sys
 import numpy as np
 
 from npgm.attacks import input_gradient
+from npgm.diagnosis.causes import RANDOM, normalized
 from npgm.diagnosis.signs.sign import sign
 
 SOURCE = "AutoAttack, Croce and Hein 2020, checks.py"
 
 CALLS = 5                       # as there
-APART = 1e-4                    # as there
 OF_A_DISTRIBUTION = 1e-5        # as there
 BETTER = 0.002                  # as there
 WHITE_BOX = ("pgd", "apgd", "pgd_margin", "apgd_margin")    # the nearest to theirs
@@ -17,7 +17,7 @@ WHITE_BOX = ("pgd", "apgd", "pgd_margin", "apgd_margin")    # the nearest to the
 GRADIENTS = {"grad", "backward", "_make_grads", "vjp", "grad_f", "value_and_grad_f"}
 
 
-@sign(APART, SOURCE)
+@sign(RANDOM, SOURCE)
 def randomized(evidence):
     """How far the logits of an example, each divided by their Euclidean norm, lie apart
     between any two of 5 calls: at most 1e-4, or the model is random.
@@ -26,8 +26,7 @@ def randomized(evidence):
     moves the logits. One call finite and another not counts as opposite: 2.
     """
     calls = [evidence.model.logits(evidence.x) for _ in range(CALLS)]
-    units = [z / (np.linalg.norm(z, axis=1, keepdims=True) + 1e-10)
-             for z in np.array(calls, "float64")]
+    units = [normalized(z) for z in calls]
     apart = max(_distance(units[i], units[j])
                 for i in range(CALLS) for j in range(i))
     return apart, (f"{CALLS} calls give the same logits" if apart == 0 else
