@@ -252,7 +252,8 @@ CHECKS = {"epsilon": checks.number, "overshoot": checks.number, "loss": check_lo
           "queries": checks.count,
           "restarts": lambda name, value: checks.count(name, value, least=0),
           "step_size": lambda name, value: checks.number(name, value, above=True),
-          "seed": lambda name, value: checks.seed(value), "shape": check_shape}
+          "seed": lambda name, value: checks.seed(value), "shape": check_shape,
+          "until_fooled": checks.flag}
 
 
 def clipped(x, clip):

@@ -21,7 +21,8 @@ class PGD(ManySteps):
     x_adv is the best point met: one that fools, and of those of highest J. seed: where
     to begin, uniformly within epsilon of x; None begins at x. An example is valid if
     its first gradient was not exactly zero. Where a later one is, as in a region where
-    a layer's units are all off, it begins again at such a random point.
+    a layer's units are all off, it begins again at such a random point. until_fooled:
+    whether an example is left alone once it is fooled, x_adv then being where it was.
     """
 
     epsilon: float = 0.25
@@ -30,6 +31,7 @@ class PGD(ManySteps):
     loss: str | Callable = "cross_entropy"
     clip: tuple | None = None
     seed: int | None = None
+    until_fooled: bool = False
 
     def __post_init__(self):
         super().__post_init__()
@@ -40,23 +42,31 @@ class PGD(ManySteps):
     def run(self, model, x, y, rows):
         x_adv = x.copy() if self.seed is None else self.start(x, rows)
         best, finite, valid = Best(x_adv), np.ones(len(x), bool), None
-        lost_at = np.full(len(x), -1)
+        lost_at, going = np.full(len(x), -1), np.arange(len(x))
         for step in range(self.steps):
-            gradient = input_gradient(model, x_adv, y, self.loss)
-            best.see(x_adv, gradient.loss, mistakes(gradient.z, y),
-                     finite_rows(gradient.z))
-            finite &= gradient.finite | best.fools
+            at, labels = x_adv[going], y[going]
+            gradient = input_gradient(model, at, labels, self.loss)
+            best.see(at, gradient.loss, mistakes(gradient.z, labels),
+                     finite_rows(gradient.z), going)
+            fools = best.fools[going]
+            finite[going] &= gradient.finite | fools
             valid = gradient.valid if valid is None else valid
-            lost = finite & ~gradient.valid & (lost_at < 0)
-            lost_at[lost] = step
-            x_adv = self.project(sign_step(
-                x_adv, gradient.dx, x.dtype.type(self.step_size)), x)
-            again = finite & ~gradient.valid & ~best.fools
+            lost = finite[going] & ~gradient.valid
+            first = going[lost & (lost_at[going] < 0)]
+            lost_at[first] = step
+            x_adv[going] = self.project(sign_step(
+                at, gradient.dx, x.dtype.type(self.step_size)), x[going])
+            again = going[lost & ~fools]
             if self.seed is None:       # at x itself there is nothing to begin with
-                again &= valid
-            if again.any():
+                again = again[valid[again]]
+            if again.size:
                 x_adv[again] = self.start(x, rows, 1 + step)[again]
-        z = model.logits(x_adv)
-        best.see(x_adv, evaluate(self.loss, z, y)[0], mistakes(z, y),
-                 finite_rows(z))
+            if self.until_fooled:
+                going = going[~fools]
+                if not going.size:
+                    break
+        if going.size:
+            z = model.logits(x_adv[going])
+            best.see(x_adv[going], evaluate(self.loss, z, y[going])[0],
+                     mistakes(z, y[going]), finite_rows(z), going)
         return Attempt(best.x, finite | best.fools, valid, lost_at=lost_at)

@@ -58,7 +58,8 @@ def battery(epsilon, clip, seed, classes, effort, surrogate=None):
     steps = effort.pgd_steps
     for end, heading, loss in attacked + iterated:
         entries[f"pgd{end}"] = Entry(f"PGD, {heading}", PGD(
-            epsilon, steps, epsilon * max(0.1, 2.5 / steps), loss, clip),
+            epsilon, steps, epsilon * max(0.1, 2.5 / steps), loss, clip,
+            until_fooled=True),
             2 * steps + 3, repaired=bool(end))
     for end, heading, loss in attacked + iterated:
         entries[f"apgd{end}"] = Entry(f"APGD, {heading}", APGD(

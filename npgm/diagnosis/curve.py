@@ -52,7 +52,8 @@ def _look(model, x, y, epsilon, clip, seed, outcome):
     """PGD, with the residual repaired, on what nothing is known to fool so near."""
     rest = np.flatnonzero(outcome.distance > epsilon)
     if rest.size:
-        attack = PGD(epsilon, STEPS, epsilon / 5, "log_odds", clip, seed)
+        attack = PGD(epsilon, STEPS, epsilon / 5, "log_odds", clip, seed,
+                     until_fooled=True)
         success = np.zeros(len(x), bool)
         success[rest] = attack(model, x[rest], y[rest]).success
         outcome.shorten(epsilon, success)
