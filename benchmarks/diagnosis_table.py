@@ -27,8 +27,8 @@ def text(result):
         "PGD with 40 steps. Every tool attacks the same `logits` and `vjp`, through a "
         "torch module that wraps them. *Truth* is the share of images that anything "
         "here fools within epsilon: the robust error is at least that. "
-        "*Masked* is what the model was built to be. Seconds on one thread of "
-        f"{machine['processor']}.\n",
+        "*Masked* is what the model was built to be. Seconds of processor time, one "
+        f"thread, {machine['processor']}; what is compiled once left out.\n",
         tables.markdown(totals(rows), names),
         *(f"Missing: {what} ({why}).\n" for what, why in result["missing"].items()),
         tables.markdown(columns(rows[0], names), rows),
@@ -78,7 +78,7 @@ def columns(first, names):
         *((name, lambda row, name=name: error(row["tools"][name])) for name in names),
         ("others warn", lambda row: cell(warned(row))),
         ("npgm says", lambda row: cell(row["tools"]["npgm"].get("verdict", ""))),
-        ("seconds (" + ", ".join(names) + ")", lambda row: ", ".join(
+        ("seconds, in that order", lambda row: ", ".join(
             f"{row['tools'][name]['seconds']:.1f}" for name in names)),
     ]
 
@@ -91,12 +91,11 @@ def error(answer):
 def warned(row):
     """What tools but npgm warn of: the first sentence, once for all that differ but in
     their numbers."""
-    kinds = {}
-    for name, answer in row["tools"].items():
-        for line in answer["warned"] if name != "npgm" else ():
-            sentence = re.split(r"[.!](?:\s|$)", line)[0]
-            kinds.setdefault((name, re.sub(r"\d+", "", sentence)), sentence)
-    return "; ".join(f"{name}: {sentence}" for (name, _), sentence in kinds.items())
+    told = {name: list({re.sub(r"\d+", "", line): re.split(r"[.!](?:\s|$)", line)[0]
+                        for line in answer["warned"]}.values())
+            for name, answer in row["tools"].items() if name != "npgm"}
+    return "; ".join(f"{name}: {', '.join(lines)}"
+                     for name, lines in told.items() if lines)
 
 
 def cell(words):
