@@ -74,7 +74,7 @@ def parse(arguments):
     parser.add_argument("--out", type=command.folder, default=Path("results"),
                         metavar="DIR", help="for NAME.png and NAME.json, its numbers "
                         "(default: results)")
-    parser.add_argument("--html", type=command.folder, metavar="FILE",
+    parser.add_argument("--html", type=Path, metavar="FILE",
                         help="a page of what was run")
     parser.add_argument("--steps", type=command.positive, metavar="N",
                         help="updates, for a look (default: as many as a lesson needs)")

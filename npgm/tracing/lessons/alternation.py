@@ -12,7 +12,8 @@ from npgm.tracing.run import trace
 
 FOLLOWED = 1_500    # weights and biases at random, as many of each array
 PURE = 60           # updates of a gradient of 1, and of 1, -1, 1, ...
-RATE = 0.1          # on the valley: its steep side turns over beyond 2 / 25
+CURVATURE = 25      # of the valley's steep side
+RATE = 0.1          # on it: SGD leaves it beyond 2 / CURVATURE
 VALLEY = 40         # updates on it
 
 
@@ -28,7 +29,8 @@ def run(data, steps, seed):
         momentum, steps, seed)}
     numbers = {
         "mu": mu, "steps": steps, "rate": RATE, "valley": VALLEY,
-        "limit": 2 / 25, "momentum_limit": 2 * (1 + mu) / 25,
+        "curvature": CURVATURE, "limit": 2 / CURVATURE,
+        "momentum_limit": 2 * (1 + mu) / CURVATURE,
         "alpha": momentum.learning_rate, "y": toy.SURFACES["valley"].start[1],
         "steady": float(steady[-1]), "turning": float(abs(turning[-1])),
         "ratio": float(steady[-1] / abs(turning[-1])),
@@ -81,7 +83,7 @@ def draw(numbers, series):
                         label=name.removesuffix("_y"))
     valley.set(title=f"A valley's steep side, rate {RATE:g}", xlabel="updates",
                ylabel="|y|", ylim=(1e-3, 1e8))
-    bins = np.geomspace(0.4, 100, 60)
+    bins = np.geomspace(0.4, 60, 60)
     for name, color, words in (("fresh", plots.NATURAL, "a fresh batch each update"),
                                ("same", plots.ATTACKED, "always the same batch")):
         trained.hist(np.clip(series[name], bins[0], bins[-1]), bins, color=color,
@@ -90,8 +92,9 @@ def draw(numbers, series):
         trained.axvline(numbers[limit], color=plots.PAPER, lw=1, ls="--")
     trained.set(title="Gain of the network's parameters", xscale="log",
                 xlabel="rms of a / rms of g", ylabel="parameters")
-    for ax in figure.axes:
+    for ax in (pure, valley):
         ax.legend(fontsize=8)
+    trained.legend(fontsize=8, loc="upper center")
     return figure
 
 
@@ -118,7 +121,7 @@ LESSON = Lesson(
         "mu = {mu:g} times as much, and steps by alpha a.",
         Sentence(
             "A gradient that is always 1 adds up: a grows to {steady:.3f}, near "
-            "1 / (1 - mu) = {steady_limit:g}. The step is ten times SGD's.",
+            "1 / (1 - mu) = {steady_limit:g}. The step is that many times SGD's.",
             lambda n: abs(n["steady"] / n["steady_limit"] - 1) < 0.01,
             "a of a gradient that is always 1 is {steady:.3f}, not near "
             "{steady_limit:g}."),
@@ -130,8 +133,9 @@ LESSON = Lesson(
             "|a| of a gradient that alternates is {turning:.3f}, not near "
             "{turning_limit:.3f}."),
         "Where does a gradient alternate? Where the step is too long: across a valley "
-        "of curvature 25, SGD jumps to the other side at every update beyond a rate of "
-        "1 / 25, and farther each time beyond 2 / 25 = {limit:g}.",
+        "of curvature {curvature}, SGD jumps to the other side at every update beyond "
+        "a rate of 1 / {curvature}, and farther each time beyond 2 / {curvature} = "
+        "{limit:g}.",
         Sentence(
             "At {rate:g} SGD's gradient turns {sgd_turns} times in {valley} updates, "
             "and |y| goes from {y:g} to {sgd_y:.2g}.",
@@ -140,7 +144,8 @@ LESSON = Lesson(
             "and |y| goes from {y:g} to {sgd_y:.2g}."),
         Sentence(
             "Momentum, at the same rate, halves what alternates, and is stable up to "
-            "2 (1 + mu) / 25 = {momentum_limit:g}: |y| goes to {momentum_y:.2g}.",
+            "2 (1 + mu) / {curvature} = {momentum_limit:g}: |y| goes to "
+            "{momentum_y:.2g}.",
             lambda n: n["momentum_y"] < n["y"],
             "momentum does not stay in the valley either: |y| goes to "
             "{momentum_y:.2g}."),

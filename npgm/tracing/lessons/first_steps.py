@@ -28,15 +28,15 @@ def run(data, steps, seed):
     overflown = np.isinf(printed["v"][:, moved]).mean(axis=1)
     changed = printed["changed"][:, moved].mean(axis=1)
     numbers = {
-        "followed": int(moved.sum()), "alpha": alpha, "g_hat": float(g_hat),
+        "followed": int(moved.sum()), "alpha": alpha, "epsilon": adam.epsilon,
+        "g_hat": float(g_hat), "steps": steps,
         "g_least": float(g[moved].min()), "g_most": float(g.max()),
         "large": 100 * float(large.mean()), "first_least": float(one[large].min()),
         "first_most": float(one[large].max()), "first_tiny": float(one.min()),
         **{f"{form}_{k}": float(np.median(values[k - 1])) for form, values in
            sizes.items() for k in (1, 2, TOLD)},
         "overflow_first": first(t, overflown > 0),
-        "overflow_half": first(t, overflown > 0.5), "still": first(t, changed < 0.5),
-        "steps": steps}
+        "overflow_half": first(t, overflown > 0.5), "still": first(t, changed < 0.5)}
     return numbers, {"g": g[moved], "g_hat": g_hat, "t": t,
                      "v": printed["v"][:, moved].astype("float64"), **sizes}
 
@@ -87,6 +87,9 @@ LESSON = Lesson(
         "of the paper, on its first batches, Adam at alpha = {alpha:g}.",
         "Before update 1 Adam knows one gradient. Corrected, m_hat = g and v_hat = "
         "g^2, so the step is alpha * g / |g|: alpha, with g's sign.",
+        "Epsilon-hat is what g competes with: where the correction is in alpha_t, step "
+        "1 is alpha * g / (|g| + epsilon / sqrt(1 - beta2)), and that is {g_hat:.1e}, "
+        "not {epsilon:g}; the smallest first step here is {first_tiny:.2g} alpha.",
         Sentence(
             "The gradients span {g_least:.1e} to {g_most:.1e}, and yet every step of "
             "the {large:.1f} % with |g| above 100 epsilon-hat is {first_least:.3f} to "
@@ -94,9 +97,6 @@ LESSON = Lesson(
             lambda n: n["first_least"] > 0.98 and n["first_most"] < 1.01,
             "where |g| is above 100 epsilon-hat the first steps are {first_least:.3f} "
             "to {first_most:.3f} alpha."),
-        "Epsilon-hat is what g competes with: where the correction is in alpha_t, step "
-        "1 is alpha * g / (|g| + epsilon / sqrt(1 - beta2)), and that is {g_hat:.1e}, "
-        "not 1e-8; the smallest first step here is {first_tiny:.2g} alpha.",
         Sentence(
             "Later gradients disagree about the sign, m averages them and v does not: "
             f"the median step of epsilon_hat is {{epsilon_hat_2:.2f}} alpha at update "
@@ -128,13 +128,12 @@ LESSON = Lesson(
             "the printed recursion still moves: its first step is {printed_1:.3f} "
             f"alpha, its {TOLD}th {{printed_{TOLD}:.1g}}."),
         Sentence(
-            "v overflows float32 at update {overflow_first} where the gradient is "
-            "largest, and at update {overflow_half} in half of the parameters; "
-            "v = infinity makes a step of 0, for ever.",
+            "v overflows float32 at update {overflow_first} in the first of them, at "
+            "update {overflow_half} in half: v = infinity makes a step of 0, for ever.",
             happened("overflow_first", "overflow_half"),
             "v does not overflow in half of the parameters within {steps} updates."),
         Sentence(
-            "By then the network has long stood still: at update {still} fewer than "
+            "By then most have long stood still: at update {still} fewer than "
             "half of these parameters changed at all.",
             lambda n: happened("still", "overflow_half")(n)
             and n["still"] < n["overflow_half"],

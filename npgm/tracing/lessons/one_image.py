@@ -124,8 +124,8 @@ LESSON = Lesson(
             happened("label_at"),
             "p - onehot is never 0 in the label's entry: the threshold is "
             "{label:.1f}."),
-        "The other entries are still there, and too small to see: exp(-lead) of the "
-        "label's.",
+        "The other entries are still there, but tiny: the largest is exp(-lead) of the "
+        "label's p.",
         Sentence(
             "At update {whole_at:,}, at a lead of {whole_lead:.1f}, all of them are 0 "
             "as well: the threshold is {whole:.1f}. In the end they still are: that "

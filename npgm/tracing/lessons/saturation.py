@@ -12,7 +12,8 @@ from npgm.tracing.roles import Silent
 from npgm.training import train
 
 RATES = {"masked": protocol.MASKED_RATE, "usual": protocol.RECOMMENDED_RATE}
-COLORS = {"masked": plots.REPAIRED, "usual": plots.ATTACKED}
+LOOKS = {"masked": {"color": plots.REPAIRED, "lw": 2},
+         "usual": {"color": plots.ATTACKED, "lw": 1.1}}
 MEDIAN = QUANTILES.index(0.5)
 POINTS = 60         # of a line in the picture, each the mean of as many updates
 LAST = "W3"         # the weights that make the logits
@@ -85,25 +86,25 @@ def in_blocks(values):
 def draw(numbers, series):
     figure, axes = plots.new(2, rows=2, height=6.6)
     (lead, rounded), (steps, silent) = axes
-    for which, color in COLORS.items():
+    for which, look in LOOKS.items():
         label = f"Adam at {numbers[f'{which}_rate']:g}"
         t = series[f"{which}_t"]
-        lead.semilogy(t, series[f"{which}_lead"], color=color, label=label)
-        lead.semilogy(t, series[f"{which}_highest_lead"], ":", color=color)
-        rounded.plot(t, series[f"{which}_label_rounded"], color=color)
-        rounded.plot(t, series[f"{which}_residual_rounded"], "--", color=color)
-        steps.semilogy(t, series[f"{which}_step"], color=color)
-        steps.semilogy(t, series[f"{which}_g"], ":", color=color)
+        lead.semilogy(t, series[f"{which}_lead"], **look, label=label)
+        lead.semilogy(t, series[f"{which}_highest_lead"], ":", **look)
+        rounded.plot(t, series[f"{which}_label_rounded"], **look)
+        rounded.plot(t, series[f"{which}_residual_rounded"], "--", **look)
+        steps.semilogy(t, series[f"{which}_step"], **look)
+        steps.semilogy(t, series[f"{which}_g"], ":", **look)
         gone = series[f"{which}_gone"]
         silent.step([1, *gone, t[-1]], [0, *range(1, len(gone) + 1), len(gone)],
-                    where="post", color=color)
+                    where="post", **look)
     for name in ("label", "whole"):
         lead.axhline(numbers[name], color=plots.PAPER, lw=1, ls="--")
     lead.set(title="Logit lead: median, and 95 % (dotted)", ylabel="lead")
     rounded.set(title="Residual 0 in the label's entry; in all (dashed)",
                 ylabel="share of the batch (%)")
     steps.set(title=f"Norms of {LAST}: its step; its gradient (dotted)", ylabel="norm")
-    silent.set(title="Hidden units that were on for the last time", ylabel="units",
+    silent.set(title="Hidden units that are silent from then on", ylabel="units",
                xscale="log")
     for ax in axes.flat:
         ax.set_xlabel("updates")
@@ -137,9 +138,9 @@ LESSON = Lesson(
         "units silent at the end, 0.01 and 0.001": "{masked_silent}, {usual_silent}",
         "parameters whose sqrt(v) is below epsilon":
             "{masked_below_epsilon:.1f} %, {usual_below_epsilon:.1f} %"},
-    caption="Adam at 0.01 and at 0.001, from the same start, on the same batches, over "
-    "the updates. Above left the thresholds are dashed, at which the label's entry of "
-    "the residual, and all of it, rounds to 0.",
+    caption="Adam at 0.01 (thick) and at 0.001, from the same start, on the same "
+    "batches, over the updates. Above left the thresholds are dashed, at which the "
+    "label's entry of the residual, and all of it, rounds to 0.",
     sentences=(
         "The same network and batches twice, Adam at {masked_rate:g} and at "
         "{usual_rate:g}. The residual's label entry rounds to 0 from a lead of "
@@ -174,7 +175,7 @@ LESSON = Lesson(
             "no residual rounds to 0 in the label's entry within {steps:,} updates."),
         Sentence(
             "At update {masked_first_whole:,} the first residual is 0 altogether: that "
-            "image has no gradient any more, and FGSM cannot attack it.",
+            "image has no gradient, and FGSM could not attack it.",
             happened("masked_first_whole"),
             "no residual rounds to 0 altogether within {steps:,} updates."),
         Sentence(

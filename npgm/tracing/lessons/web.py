@@ -20,10 +20,11 @@ def document(learnt):
 
 def _section(lesson, numbers, png):
     rows = lesson.rows(numbers)
+    told = "".join(f"<li>{html.escape(line)}</li>" for line in lesson.tell(numbers))
     return "".join([
-        page.picture(png, lesson.caption), page.note(lesson.caption),
+        f'<div class="scroll">{page.picture(png, lesson.caption)}</div>',
+        page.note(lesson.caption), f"<ol>{told}</ol>",
         page.table(["what", "value"], rows, [["head", ""]] * len(rows), "facts"),
-        *map(_paragraph, lesson.tell(numbers)),
         page.note(f"python -m npgm.tracing lesson {lesson.name} runs it again, in "
                   f"{lesson.takes} on a quiet core.")])
 
