@@ -11,9 +11,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:logits look like", "ignore:two c
 NO_LOGITS = "weights_not_a_number"      # wrong on everything, before any attack
 
 
+# The others are slow for being many.
+QUICK = {"logits_times_1000", "quantized_input", "noisy_output", "adam_early"}
+
+
 def each(**chosen):
     return pytest.mark.parametrize("entry", [
-        pytest.param(entry, id=entry.name, marks=pytest.mark.slow if entry.slow else ())
+        pytest.param(entry, id=entry.name, marks=() if entry.name in QUICK
+                     else pytest.mark.slow)
         for entry in MODELS if entry.name != NO_LOGITS and all(
             getattr(entry, name) == value for name, value in chosen.items())])
 

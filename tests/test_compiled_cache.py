@@ -96,6 +96,7 @@ def test_an_edited_rule_computes_what_it_says_now(python, tmp_path):
     assert python("-c", program) == ["[-3.5, -6.5]"]
 
 
+@pytest.mark.slow
 def test_rules_of_one_name_in_two_modules_are_two(python, tmp_path):
     (tmp_path / "one.py").write_text(RULE)
     (tmp_path / "other.py").write_text(RULE.replace("alpha * g", "alpha + g"))
@@ -112,6 +113,7 @@ def test_a_rule_typed_at_a_prompt_is_compiled(arguments, text, python):
     assert python(*arguments, text=text) == ["[-1.0, -2.0]"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variable", [
     "NUMBA_CACHE_DIR", pytest.param("XDG_CACHE_HOME", marks=SLOW)])
 def test_npgms_own_code_is_kept_and_a_users_is_not(variable, python, tmp_path):
@@ -165,6 +167,7 @@ def test_without_a_folder_it_compiles_all_the_same(python, tmp_path):
 # npgm's own code, edited
 
 
+@pytest.mark.slow
 def test_turning_contraction_on_is_another_state_of_the_sources(python, package):
     program = ("from npgm import cache, sources; print(sources.digest()); "
                "print(sources.digest(sources.COMPILED)); print(cache.folder())")
@@ -193,6 +196,7 @@ def test_the_cache_follows_every_source_that_is_compiled(name, package, monkeypa
     assert all(a != b for a, b in zip(state(), before, strict=True))
 
 
+@pytest.mark.slow
 def test_an_edited_rule_of_npgms_computes_what_it_says_now(python, package):
     program = UPDATED + "from npgm.optimizers import SGD; updated(SGD(0.5))"
     assert python("-c", program, package=package.parent) == ["[-1.0, -2.0]"]
@@ -210,6 +214,7 @@ print(out.min(), out.max())
 
 
 @SLOW
+@pytest.mark.slow
 def test_a_kernel_follows_the_file_it_inlines(python, package):
     assert python("-c", PRODUCT, package=package.parent) == ["3.0 3.0"]
     edit(package / "compiled/simd.py", "self.builder.fadd(", "self.builder.fsub(")

@@ -11,6 +11,7 @@ from npgm.network import MLP
 from npgm.storage import read_json
 
 
+@pytest.mark.slow
 def test_damaged_files_are_told_in_one_line():
     wrong, tried = fuzz.main(3000, seed=1)
     assert not wrong, wrong[0]

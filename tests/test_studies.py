@@ -69,6 +69,7 @@ def test_tables_and_figure(experiment, tmp_path):
     assert results.read(experiment, tmp_path / f"{name}.json") == found
 
 
+@pytest.mark.slow
 @EVERY
 def test_diverged_runs_are_gaps(experiment, tmp_path):
     found = result(experiment, seeds=1, diverged={0})

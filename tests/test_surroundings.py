@@ -18,6 +18,7 @@ def shell(line, *arguments, **variables):
                           env={**os.environ, **variables})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [
     ">&- 2>&- <&-", "> /dev/full 2> /dev/full", *(
         pytest.param(line, marks=pytest.mark.slow)
