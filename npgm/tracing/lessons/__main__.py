@@ -1,7 +1,8 @@
 """The words of python -m npgm.tracing that teach: lessons, which lists them, and
 lesson NAME, which runs one and tells what was seen.
 
-Exit status: as that of the other words.
+Exit status: 0 done; 1 it could not be done; 2 the command was wrong; 130
+interrupted.
 """
 import argparse
 import sys

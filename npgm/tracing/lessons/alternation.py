@@ -94,6 +94,7 @@ def draw(numbers, series):
                 xlabel="rms of a / rms of g", ylabel="parameters")
     for ax in (pure, valley):
         ax.legend(fontsize=8)
+    trained.margins(y=0.25)         # room for the legend
     trained.legend(fontsize=8, loc="upper center")
     return figure
 

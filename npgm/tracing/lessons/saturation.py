@@ -126,7 +126,7 @@ LESSON = Lesson(
         "first residual that is 0 in the label's entry, at update":
             "{masked_first_label:,}, {usual_first_label:,}",
         "first residual that is all 0, at update, 0.01": "{masked_first_whole:,}",
-        "the same, 0.001": "{usual_first_whole:,}",
+        "the same at 0.001": "{usual_first_whole:,}",
         "share of the last tenth with 0 in the label's entry":
             "{masked_label_rounded:.1f} %, {usual_label_rounded:.1f} %",
         "norm of W3's gradient, first and last tenth, 0.01":
@@ -192,8 +192,8 @@ LESSON = Lesson(
             "{masked_silent} of {masked_units} hidden units go silent for good, "
             "{masked_silent_soon} of them before update 100."),
         Sentence(
-            "At {usual_rate:g} {usual_silent} are, and {usual_silent_soon} before "
-            "update 100.", lambda n: more(n, "silent"),
+            "At {usual_rate:g} it is {usual_silent} of them, and {usual_silent_soon} "
+            "before update 100.", lambda n: more(n, "silent"),
             "at {usual_rate:g} {usual_silent} are silent, not fewer."),
         Sentence(
             "Epsilon takes over where sqrt(v) is below it: in "
