@@ -4,6 +4,7 @@ import html
 import json
 import re
 import string
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,7 @@ def say(capsys, data):
             status = command_line.main([*map(str, words)])
         except SystemExit as stop:
             status = stop.code
-        out, err = capsys.readouterr()
-        return dataclasses.make_dataclass("Done", ["returncode", "stdout", "stderr"])(
-            status, out, err)
+        return subprocess.CompletedProcess(words, status, *capsys.readouterr())
     return here
 
 
