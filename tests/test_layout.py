@@ -100,6 +100,11 @@ npgm.tracing.select
 npgm.tracing.summaries
 npgm.tracing.pseudocode
 npgm.tracing.pictures
+npgm.tracing.web.arrays
+npgm.tracing.web.digits
+npgm.tracing.web.content
+npgm.tracing.web.document
+npgm.tracing.web
 npgm.tracing.series
 npgm.tracing.recorder
 npgm.tracing.run

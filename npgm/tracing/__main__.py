@@ -18,7 +18,7 @@ try:
     from npgm.errors import DivergedWarning, InputError
     from npgm.network import MLP
     from npgm.streams import say
-    from npgm.tracing import pictures, roles, select, terminal, toy
+    from npgm.tracing import pictures, roles, select, terminal, toy, web
     from npgm.tracing.lessons import __main__ as lessons
     from npgm.tracing.run import compare
     from npgm.tracing.series import Trace
@@ -122,14 +122,15 @@ def chosen_optimizers(options):
 
 def check_files(options):
     """What cannot be written is told before the work."""
-    for path in filter(None, (options.csv, options.npz, options.figure)):
+    for path in filter(None, (options.csv, options.npz, options.figure,
+                               options.html)):
         storage.check_can_write(path)
     if options.figure:
         plots.check()
 
 
 def write(options, traces):
-    """The files asked for: figures show all traces, others one each."""
+    """The files asked for: figures and pages show all traces, others one each."""
     for path, how in ((options.csv, Trace.write_csv), (options.npz, Trace.save)):
         for label, trace in traces.items() if path else ():
             one = path if len(traces) == 1 else path.with_stem(
@@ -141,6 +142,10 @@ def write(options, traces):
                  else pictures.draw(traces, DRAWN if len(traces) == 1 else COMPARED))
         plots.save(plots.png(drawn), options.figure)
         say(f"written: {options.figure}")
+    if options.html:
+        data = None if options.toy else load_dataset(options.data, options.dtype)
+        storage.write_text(options.html, web.document(traces, data, seed=options.seed))
+        say(f"written: {options.html}")
 
 
 def widths(text):
@@ -237,6 +242,8 @@ def _add_files(group):
     group.add_argument("--npz", type=file, metavar="FILE",
                        help='arrays, for numpy.load(FILE)["m"]')
     group.add_argument("--figure", type=file, metavar="FILE", help="a PNG")
+    group.add_argument("--html", type=file, metavar="FILE",
+                       help="a page to explore it with, step by step, in a browser")
 
 
 def _check(parser, options):

@@ -12,7 +12,7 @@ from npgm import optimizers, storage
 from npgm.diagnosis.arithmetic import thresholds
 from npgm.errors import DataError, InputError
 from npgm.names import nearest
-from npgm.tracing import pictures, pseudocode
+from npgm.tracing import pictures, pseudocode, web
 
 DERIVED = ("step", "effective_rate", "changed", "ulps")
 BEFORE = "_before"      # how theta and what is kept are called, as they were before
@@ -128,6 +128,13 @@ class Trace:
             f"batch.{name}": values for name, values in self.batch.items()},
             steps=self.steps, parameters=np.array(self.parameters, str),
             about=np.array(json.dumps(about)))
+
+    def write_html(self, path, data=None, batch_size=125, seed=0):
+        """Write a self-contained page to explore it with, step by step. data,
+        batch_size, seed: as the run had them, to show the batches' images. Raises
+        InputError if it would be too large."""
+        name = type(self.optimizer).__name__ if self.optimizer else "an optimizer"
+        storage.write_text(path, web.document({name: self}, data, batch_size, seed))
 
     @classmethod
     def load(cls, path):

@@ -1,0 +1,4 @@
+"""Traces as one self-contained page, to be explored step by step."""
+from npgm.tracing.web.document import document
+
+__all__ = ["document"]

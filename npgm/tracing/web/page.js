@@ -1,0 +1,182 @@
+"use strict";
+// What is shown, and what changes it.
+
+const held = JSON.parse(document.getElementById("held").textContent);
+const numbers = held.arrays.map((array) => new Numbers(array));
+const steps = Array.from(numbers[held.steps].values);
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const by = (id) => document.getElementById(id);
+const state = {place: 0, line: null, parameter: 0, timer: null};
+const boards = [];
+let histograms = [];
+
+for (const trace of held.traces) {
+  trace.rows = new Map(Array.from(numbers[trace.steps].values, (t, row) => [t, row]));
+  trace.length = Math.max(1, ...held.traces.map((one) => one.lines?.length ?? 1));
+}
+
+// Lines of a chart, ready to be drawn; of the chosen parameter if they have no column.
+function ready(lines) {
+  const several = held.traces.length > 1;
+  return lines.map(({trace, array, label, column}) => {
+    const of = held.traces[trace], k = column ?? state.parameter;
+    const all = numbers[array], rows = Array.from(numbers[of.steps].values);
+    return {steps: rows, array: all, rowOf: (step) => of.rows.get(step),
+      values: rows.map((_, row) => all.at(row, k)), text: (row) => all.text(row, k),
+      label: [several ? of.label : "", label ?? ""].filter(Boolean).join(", ")};
+  });
+}
+
+function charts(known) {
+  return known.map((chart) => ({...chart, lines: ready(chart.lines)}));
+}
+
+function layer() {
+  return held.charts.layers[by("layer").value];
+}
+
+// Everything as it is at the update and line of the state.
+function show() {
+  const step = steps[state.place], lined = state.line !== null;
+  by("slider").value = state.place;
+  by("slider").setAttribute("aria-valuetext", `update ${step}`);
+  by("where").textContent = `update ${step}` + (lined ? `, line ${state.line + 1}` : "");
+  const closed = [...by("updates").children].map((one) => !one.open);
+  by("updates").replaceChildren(...held.traces.map((trace) => card(
+    trace, trace.rows.get(step), state.parameter, state.line)));
+  [...by("updates").children].forEach((one, n) => { one.open = !closed[n]; });
+  if (held.digits) {
+    showDigits(held.digits, state.place, state.parameter,
+      held.parameters[state.parameter]);
+  }
+  [...boards, ...histograms].forEach((one) => one.moveTo(step));
+}
+
+function goTo(place) {
+  state.place = Math.max(0, Math.min(steps.length - 1, place));
+  if (state.line !== null) state.line = 0;
+  show();
+}
+
+function goToStep(step) {
+  goTo(steps.indexOf(step));
+}
+
+// One line or one update on, or back; false at the end.
+function move(direction) {
+  const line = state.line === null ? NaN : state.line + direction;
+  if (line >= 0 && line < held.traces[0].length) {
+    state.line = line;
+    show();
+    return true;
+  }
+  const place = state.place + direction;
+  if (place < 0 || place >= steps.length) return false;
+  goTo(place);
+  if (state.line !== null && direction < 0) {
+    state.line = held.traces[0].length - 1;
+    show();
+  }
+  return true;
+}
+
+function pause() {
+  clearInterval(state.timer);
+  state.timer = null;
+  by("play").textContent = "play";
+}
+
+function play() {
+  if (state.timer !== null) return pause();
+  if (calm.matches) return undefined;
+  if (state.place === steps.length - 1) goTo(0);
+  const wait = state.line === null ? Math.max(60, Math.min(500, 2e4 / steps.length)) : 900;
+  state.timer = setInterval(() => move(1) || pause(), wait);
+  by("play").textContent = "pause";
+  return undefined;
+}
+
+function heedMotion() {
+  if (calm.matches) pause();
+  by("play").disabled = calm.matches;
+  by("still").hidden = !calm.matches;
+}
+
+function pressed(event) {
+  const own = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+  if (own || event.ctrlKey || event.altKey || event.metaKey) return;
+  const direction = {ArrowRight: 1, ArrowLeft: -1}[event.key];
+  const button = /^(BUTTON|SUMMARY)$/.test(event.target.tagName);
+  if (direction) {
+    pause();
+    move(direction);
+  } else if (event.key === " " && !button) play();
+  else return;
+  event.preventDefault();
+}
+
+function listen() {
+  by("slider").addEventListener("input", (event) => {
+    pause();
+    goTo(Number(event.target.value));
+  });
+  by("back").addEventListener("click", () => { pause(); move(-1); });
+  by("forward").addEventListener("click", () => { pause(); move(1); });
+  by("play").addEventListener("click", play);
+  by("by").addEventListener("change", (event) => {
+    pause();
+    state.line = event.target.value === "line" ? 0 : null;
+    show();
+  });
+  by("parameter").addEventListener("change", (event) => {
+    state.parameter = Number(event.target.value);
+    boards[0].draw();
+    show();
+  });
+  document.addEventListener("keydown", pressed);
+  calm.addEventListener("change", heedMotion);
+}
+
+function board(id, known, chosen) {
+  by(id).hidden = false;
+  boards.push(new Board(by(id), known, chosen, (step) => { pause(); goToStep(step); }));
+}
+
+function layers() {
+  const names = Object.keys(held.charts.layers);
+  if (!names.length) return;
+  by("layer").append(...names.map((name) => html("option", {}, name)));
+  board("of-layers", () => charts(layer().charts), ["ratio", "unchanged", "against"]);
+  const own = boards.at(-1);
+  const change = () => {
+    const lines = ready(layer().histogram), unchanged = ready(layer().unchanged);
+    histograms = lines.map((line, n) => histogram(line, unchanged[n], held.decades));
+    by("histograms").replaceChildren(...histograms.map((one) => one.panel));
+    own.draw();
+  };
+  by("layer").addEventListener("change", () => { change(); show(); });
+  change();
+}
+
+function begin() {
+  if (!steps.length) return;
+  by("explorer").hidden = false;
+  by("slider").max = steps.length - 1;
+  by("parameter").append(...held.parameters.map((name, k) =>
+    html("option", {value: k}, name)));
+  by("digits").hidden = !held.digits;
+  const first = held.traces.length > 1 ? ["step", "theta", "effective_rate"]
+    : ["g", "m", "v", "step", "theta", "effective_rate"];
+  board("of-parameter", () => charts(held.charts.parameter), first);
+  layers();
+  if (held.charts.batch.length) {
+    board("of-batch", () => charts(held.charts.batch),
+      ["loss", "lead", "residual_rounded", "silent"]);
+  }
+  boards.forEach((one) => one.draw());
+  listen();
+  heedMotion();
+  show();
+}
+
+begin();
