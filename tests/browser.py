@@ -14,7 +14,7 @@ COMPLAINTS = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryA
 
 
 class Browser:
-    """One page in one browser: with Browser(folder, file) as page: page.run("1 + 1")."""
+    """One page in one browser: with Browser(folder, file) as page: page.run("1")."""
 
     def __init__(self, folder, path, width=1280, height=900, dark=False, calm=False):
         """folder: for its profile; path: of the page's file."""

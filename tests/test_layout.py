@@ -103,7 +103,7 @@ npgm.tracing.pictures
 npgm.tracing.web.arrays
 npgm.tracing.web.digits
 npgm.tracing.web.content
-npgm.tracing.web.document
+npgm.tracing.web.assembly
 npgm.tracing.web
 npgm.tracing.series
 npgm.tracing.recorder

@@ -122,8 +122,7 @@ def chosen_optimizers(options):
 
 def check_files(options):
     """What cannot be written is told before the work."""
-    for path in filter(None, (options.csv, options.npz, options.figure,
-                               options.html)):
+    for path in filter(None, (options.csv, options.npz, options.figure, options.html)):
         storage.check_can_write(path)
     if options.figure:
         plots.check()
@@ -143,9 +142,16 @@ def write(options, traces):
         plots.save(plots.png(drawn), options.figure)
         say(f"written: {options.figure}")
     if options.html:
-        data = None if options.toy else load_dataset(options.data, options.dtype)
-        storage.write_text(options.html, web.document(traces, data, seed=options.seed))
+        storage.write_text(options.html, page(options, traces))
         say(f"written: {options.html}")
+
+
+def page(options, traces):
+    """All traces to explore: a toy's over its surface, a network's with its images."""
+    if options.toy:
+        return web.document(traces, ground=toy.ground(options.toy))
+    return web.document(traces, load_dataset(options.data, options.dtype),
+                        seed=options.seed)
 
 
 def widths(text):

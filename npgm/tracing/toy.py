@@ -95,6 +95,18 @@ def draw(surface, traces):
     return figure
 
 
+def ground(surface):
+    """(PNG, names, span): the surface as a square without axes, what its sides show,
+    both parameters or one and J, and their (low, high)."""
+    place = _surface(surface)
+    figure, ax = plots.new(1, width=4, height=4)
+    _ground(ax, place)
+    figure.patch.set_alpha(0)
+    ax.set_position([0, 0, 1, 1])
+    ax.set_axis_off()
+    return plots.png(figure), [*place.names, "J"][:2], (ax.get_xlim(), ax.get_ylim())
+
+
 def _ground(ax, place):
     """The surface that paths are drawn over: contours; of one parameter, a curve."""
     axes = [np.linspace(*span, 201) for span in place.span]

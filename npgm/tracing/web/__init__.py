@@ -1,4 +1,4 @@
 """Traces as one self-contained page, to be explored step by step."""
-from npgm.tracing.web.document import document
+from npgm.tracing.web.assembly import document
 
 __all__ = ["document"]

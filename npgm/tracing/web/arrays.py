@@ -1,8 +1,11 @@
 """Arrays as a page holds them: every number to the bit, each array once."""
 import base64
+import functools
 import hashlib
 
 import numpy as np
+
+from npgm.tracing.pseudocode import text
 
 # By what JavaScript calls an array of them: from the smallest on.
 WHOLE = {"Uint8Array": np.uint8, "Uint16Array": np.uint16, "Int32Array": np.int32}
@@ -10,9 +13,9 @@ FLOATS = {"Float32Array": np.float32, "Float64Array": np.float64}
 
 
 class Arrays:
-    """packed: a list of {"type", "dtype", "shape", "data"}, data in base64: the
-    smallest of JavaScript's types that holds the numbers exactly; dtype is what they
-    have in the trace, and are printed in."""
+    """packed: a list of {"type", "dtype", "shape", "exponent", "data"}, data in base64:
+    the smallest of JavaScript's types that holds the numbers exactly; dtype is what
+    they have in the trace, and are printed in, from `exponent` on with an exponent."""
 
     def __init__(self):
         self.packed, self._known = [], {}
@@ -21,7 +24,8 @@ class Arrays:
         """The place of values in packed; the same for the same numbers."""
         values = np.asarray(values)
         name, kept = _smallest(values)
-        about = {"type": name, "dtype": str(values.dtype), "shape": values.shape}
+        about = {"type": name, "dtype": str(values.dtype), "shape": values.shape,
+                 "exponent": _exponent(values.dtype)}
         digest = hashlib.sha256(kept.tobytes()).digest()
         place = self._known.setdefault((*about.values(), digest), len(self.packed))
         if place == len(self.packed):
@@ -33,6 +37,15 @@ class Arrays:
     def size(self):
         """Characters of data."""
         return sum(len(one["data"]) for one in self.packed)
+
+
+@functools.cache
+def _exponent(dtype):
+    """The power of ten from which on this NumPy prints numbers with an exponent, or
+    None if it never does."""
+    if dtype.kind != "f":
+        return None
+    return next(10.0 ** n for n in range(30) if "e" in text(dtype.type(10.0 ** n)))
 
 
 def _smallest(values):

@@ -2,12 +2,11 @@
 // Charts side by side, of which the reader chooses what they show and on which axes.
 
 class Board {
-  // charts(): [{name, lines, marks}], as they now are. chosen: names shown at first.
+  // charts(): [{name, lines, marks}], as they now are. chosen: kinds shown at first.
   constructor(place, charts, chosen, choose) {
     Object.assign(this, {charts, choose, shown: []});
     const names = charts().map((chart) => chart.name);
-    const known = chosen.filter((name) => names.includes(name));
-    this.boxes = names.map((name) => this.box(name, known.includes(name)));
+    this.boxes = names.map((name) => this.box(name, chosen.includes(kind(name))));
     this.scaleY = this.select("axis", ["linear", "log", "signed log"]);
     this.scaleX = this.select("updates", ["linear", "log"]);
     this.together = this.box("in one chart", false);
@@ -39,8 +38,8 @@ class Board {
     const panels = this.together.checked && chosen.length ? [joined(chosen)] : chosen;
     const scales = {x: this.scaleX.value, y: this.scaleY.value};
     this.shown = panels.map(({name, lines, marks}) => new Chart(
-      name.replaceAll("_", " "), lines.map((line, n) => ({...line, look: n % COLORS})),
-      marks ?? [], scales, this.choose));
+      name.replaceAll("_", " "), lines.map((line, n) => ({look: n, ...line})), marks ?? [],
+      scales, this.choose));
     this.panels.replaceChildren(...this.shown.map((chart) => chart.panel));
     this.panels.classList.toggle("wide", panels.length === 1);
     if (this.step !== undefined) this.moveTo(this.step);
@@ -52,10 +51,16 @@ class Board {
   }
 }
 
+// "silent" of "silent, hidden layer 1".
+function kind(name) {
+  return name.split(",")[0];
+}
+
 // Several charts as one: its lines say what they are of.
 function joined(charts) {
   const name = charts.map((chart) => chart.name).join(", ");
+  const lines = charts.flatMap((chart) => chart.lines.map((line) => ({...line,
+    label: `${chart.name.replaceAll("_", " ")} ${line.label}`})));
   return {name, marks: charts.flatMap((chart) => chart.marks ?? []),
-    lines: charts.flatMap((chart) => chart.lines.map((line) => ({...line,
-      label: `${chart.name.replaceAll("_", " ")} ${line.label}`})))};
+    lines: lines.map((line, n) => ({...line, look: n}))};
 }

@@ -1,11 +1,12 @@
 "use strict";
-// A line chart over the updates, with a cursor at the one shown.
+// A line chart over the updates, with a cursor at the one shown. Lines are told apart by
+// dashes, markers and color: look n has them all, and every look in 36 is another.
 
-const WIDTH = 360, HEIGHT = 210, LEFT = 52, RIGHT = 10, TOP = 10, BOTTOM = 26;
+const WIDTH = 360, HEIGHT = 210, LEFT = 56, RIGHT = 10, TOP = 10, BOTTOM = 26;
 const DASHES = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2"];
 const SHAPES = ["M-3.5-3.5h7v7h-7z", "M0-4.5L4.5 3.5h-9z", "M0-5L4 0L0 5L-4 0z",
   "M-4 0h8M0-4v8", "M-3.5-3.5l7 7m0-7l-7 7", "M-4.5-3.5h9L0 4.5z"];
-const COLORS = 6, MARKED = 7, DOTTED = 40;  // markers a line; of fewer points, all
+const LOOKS = 6, MARKED = 7, DOTTED = 40;  // markers a line; of fewer points, all
 
 const SCALES = {
   "linear": () => ({forward: (x) => x, ticks: evenTicks}),
@@ -36,9 +37,9 @@ function html(name, attributes = {}, ...children) {
 }
 
 function evenTicks(low, high) {
-  const rough = (high - low) / 4 || 1;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const unit = [1, 2, 5, 10].find((n) => n * power >= rough) * power;
+  const most = (high - low) / 3 || 1;
+  const power = 10 ** Math.floor(Math.log10(most));
+  const unit = [5, 2, 1].find((n) => n * power <= most) * power;
   const found = [];
   for (let n = Math.ceil(low / unit); n * unit <= high && found.length < 9; n++) {
     found.push(Number((n * unit).toPrecision(12)));
@@ -91,10 +92,12 @@ class Chart {
     this.panel = html("div", {class: "panel"}, html("h4", {}, heading), this.drawing,
       this.key, this.note);
     this.setAxes(marks, scales);
-    this.drawGround(marks);
+    this.drawGround();
     lines.forEach((line) => this.drawLine(line));
+    this.drawMarks(marks);
     this.cursor = element("line", {class: "cursor", y1: TOP, y2: HEIGHT - BOTTOM});
-    this.drawing.append(this.cursor);
+    this.dots = lines.map(({look}) => element("circle", {...dressed("dot", look), r: 4}));
+    this.drawing.append(this.cursor, ...this.dots);
     this.outputs = lines.map((line) => this.addToKey(line));
     this.listen(choose);
   }
@@ -111,7 +114,7 @@ class Chart {
         + "for them, a signed one has." : "";
   }
 
-  drawGround(marks) {
+  drawGround() {
     for (const value of this.up.ticks) {
       const y = this.up.place(value);
       this.drawing.append(
@@ -122,6 +125,9 @@ class Chart {
       this.drawing.append(element("text", {x: this.across.place(step), y: HEIGHT - 8,
         "text-anchor": "middle"}, rough(step)));
     }
+  }
+
+  drawMarks(marks) {
     for (const [where, what] of marks) {
       const y = this.up.place(where);
       this.drawing.append(
@@ -136,20 +142,19 @@ class Chart {
     const drawn = points.map(([, y]) => Number.isFinite(y));
     const path = points.map(([x, y], n) => (drawn[n]
       ? `${drawn[n - 1] ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}` : "")).join("");
-    this.drawing.append(element("path", {d: path, class: `line look${line.look}`,
-      "stroke-dasharray": DASHES[line.look]}));
+    this.drawing.append(element("path", {d: path, ...dressed("line", line.look)}));
     const every = points.length <= DOTTED ? 1 : Math.ceil(points.length / MARKED);
     points.forEach(([x, y], n) => {
       const alone = drawn[n] && !drawn[n - 1] && !drawn[n + 1];
-      const turn = (n + Math.round(line.look * every / COLORS)) % every === 0;
+      const turn = (n + Math.round((line.look % LOOKS) * every / LOOKS)) % every === 0;
       if (drawn[n] && (alone || turn)) this.drawing.append(marker(x, y, line.look));
     });
   }
 
   addToKey(line) {
     const piece = element("svg", {width: 40, height: 12, "aria-hidden": "true"},
-      element("path", {d: "M2 6H38", class: `line look${line.look}`,
-        "stroke-dasharray": DASHES[line.look]}), marker(20, 6, line.look));
+      element("path", {d: "M2 6H38", ...dressed("line", line.look)}),
+      marker(20, 6, line.look));
     const output = html("output", {class: "value"});
     this.key.append(html("li", {}, piece, html("span", {}, line.label, " ", output)));
     return output;
@@ -180,11 +185,28 @@ class Chart {
     this.lines.forEach((line, n) => {
       const row = line.rowOf(step);
       this.outputs[n].textContent = row === undefined ? "none" : line.text(row);
+      const y = row === undefined ? NaN : this.up.place(line.values[row]);
+      putAt(this.dots[n], x, y);
     });
   }
 }
 
-function marker(x, y, look) {
-  return element("path", {class: `marker look${look}`, d: SHAPES[look],
+// Attributes of a line, or of what belongs to it, in the n-th look.
+function dressed(kind, n) {
+  const made = {class: `${kind} look${n % LOOKS}`};
+  if (kind !== "line") return made;
+  return {...made, "stroke-dasharray": DASHES[(n + Math.floor(n / LOOKS)) % LOOKS]};
+}
+
+function marker(x, y, n) {
+  return element("path", {...dressed("marker", n),
+    d: SHAPES[(n + 2 * Math.floor(n / LOOKS)) % LOOKS],
     transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`});
+}
+
+// A dot where a line is now; hidden where it is nowhere.
+function putAt(dot, x, y) {
+  const somewhere = Number.isFinite(x) && Number.isFinite(y);
+  dot.setAttribute("visibility", somewhere ? "visible" : "hidden");
+  if (somewhere) dot.setAttribute("transform", `translate(${x} ${y})`);
 }

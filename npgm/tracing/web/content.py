@@ -3,6 +3,8 @@
 A line of a chart is {"trace": its place among the traces, "array": of numbers}, and
 where it is not of the chosen parameter "label" and "column".
 """
+import base64
+
 import numpy as np
 
 from npgm.diagnosis.arithmetic import QUANTILES
@@ -16,9 +18,9 @@ LAYER = ("ratio", "step_norm", "g_norm", "theta_norm", "unchanged", "against")
 MEDIAN = QUANTILES.index(0.5)
 
 
-def content(traces, steps, batches=None):
+def content(traces, steps, batches=None, ground=None):
     """Of {label: Trace}, at those steps. batches: (data, batch_size, seed), to show
-    their images."""
+    their images. ground: (PNG, names, span), to show paths over it."""
     kept = Arrays()
     parameters = next(iter(traces.values())).parameters
     rows = {label: np.flatnonzero(np.isin(trace.steps, steps))
@@ -30,6 +32,8 @@ def content(traces, steps, batches=None):
                    "batch": _of_batches(kept, traces, rows),
                    "layers": _of_layers(kept, traces, rows)},
         "digits": batches and digits(kept, parameters, steps, *batches),
+        "ground": ground and _over(kept, traces, rows, *ground),
+        "first": _liveliest(next(iter(traces.values()))),
         "parameters": parameters, "steps": kept.add(steps), "decades": DECADES,
         "arrays": kept}
 
@@ -42,9 +46,8 @@ def _trace(kept, label, trace, rows):
              trace.quantities.items() if name.endswith("_before")}
     given |= {"g": trace["g"], **{name: values for name, values in
                                   trace.coefficients.items() if name in used}}
-    made = {} if lines else {name: trace[name] for name in trace.quantities
-                             if name not in given and not name.endswith("_before")}
-    made |= {"theta": trace["theta"]} if made else {}
+    made = {} if lines else {name: values for name, values in trace.quantities.items()
+                             if name != "g" and not name.endswith("_before")}
     about = ("changed", "ulps", "effective_rate")
     return {"label": label, "dtype": trace.dtype, "ended": trace.ended,
             "steps": kept.add(trace.steps[rows]), "lines": lines,
@@ -87,28 +90,32 @@ def _of_parameters(kept, traces, rows):
 
 def _of_batches(kept, traces, rows):
     """A chart a number of the batch; of several traces the median lead alone."""
-    names = dict.fromkeys(name for trace in traces.values() for name in trace.batch)
-    charts = []
-    for name in names:
-        lines = [{"trace": n, "array": kept.add(trace.batch[name][rows[label]]),
-                  "label": what, "column": column}
-                 for n, (label, trace) in enumerate(traces.items())
-                 if name in trace.batch
-                 for column, what in _columns(name, trace, len(traces) > 1)]
-        charts.append({"name": name, "lines": lines, "marks": _marks(name, traces)})
-    return charts
+    charts = {}
+    for n, (label, trace) in enumerate(traces.items()):
+        for name, values in trace.batch.items():
+            array = kept.add(values[rows[label]])
+            for column, what in enumerate(_columns(name, values)):
+                if len(traces) == 1:
+                    title = name
+                elif name == "lead" and column != MEDIAN:
+                    continue
+                else:       # a chart a column: a line is then a trace
+                    title, what = f"{name}, {what}" if what else name, ""
+                charts.setdefault(title, {
+                    "name": title, "lines": [], "marks": _marks(name, traces)}
+                )["lines"].append({"trace": n, "array": array, "label": what,
+                                   "column": column})
+    return list(charts.values())
 
 
-def _columns(name, trace, several):
-    """[(column, what it is)] of a number of the batch."""
+def _columns(name, values):
+    """What the columns of a number of the batch are."""
     if name == "lead":
-        return [(column, f"{100 * share:g} % of the batch below" if share != 0.5 else
-                 "median") for column, share in enumerate(QUANTILES)
-                if not several or column == MEDIAN]
-    values = trace.batch[name]
+        return ["median" if share == 0.5 else f"{100 * share:g} % of the batch below"
+                for share in QUANTILES]
     if values.ndim == 1:
-        return [(0, "")]
-    return [(layer, f"hidden layer {layer + 1}") for layer in range(values.shape[1])]
+        return [""]
+    return [f"hidden layer {layer + 1}" for layer in range(values.shape[1])]
 
 
 def _marks(name, traces):
@@ -118,6 +125,25 @@ def _marks(name, traces):
     label, whole = next(iter(traces.values())).thresholds
     return [(label, f"label's entry of the residual 0 from {label:.1f} on"),
             (whole, f"all of it 0 from {whole:.1f} on")]
+
+
+def _over(kept, traces, rows, png, names, span):
+    """Paths over a surface: where each update begins; of one parameter, it and the
+    loss."""
+    paths = []
+    for n, (label, trace) in enumerate(traces.items()):
+        theta = trace["theta_before"][rows[label]]
+        if theta.shape[1] == 1:
+            theta = np.column_stack([theta, trace["loss"][rows[label]]])
+        paths.append({"trace": n, "array": kept.add(theta), "label": "", "column": 0})
+    return {"image": base64.b64encode(png).decode(), "names": names, "span": span,
+            "paths": paths}
+
+
+def _liveliest(trace):
+    """The place of the parameter that most updates changed: shown at first."""
+    changes = np.count_nonzero(trace["changed"], axis=0)
+    return int(changes.argmax()) if changes.size else 0
 
 
 def _of_layers(kept, traces, rows):

@@ -54,5 +54,5 @@ def _strip(images):
     image = Image.fromarray(tiled.reshape(lines * height, COLUMNS * width))
     image.putpalette(np.repeat(np.linspace(0, 255, GREYS).astype(np.uint8), 3))
     file = io.BytesIO()
-    image.save(file, "PNG", bits=4, optimize=True)
+    image.save(file, "PNG", bits=4)
     return base64.b64encode(file.getvalue()).decode()

@@ -1,12 +1,12 @@
 "use strict";
 // Arrays of the trace, and their numbers as text.
 
-const SCIENTIFIC = [1e-4, 1e16];    // below and from these on, as NumPy prints
+const SMALL = 1e-4;     // below it, numbers have an exponent, as NumPy prints them
 
 // An array as the page holds it; decoded when it is first asked for.
 class Numbers {
-  constructor({type, dtype, shape, data}) {
-    Object.assign(this, {type, dtype, data, columns: shape[1] ?? 0});
+  constructor({type, dtype, shape, exponent, data}) {
+    Object.assign(this, {type, dtype, exponent, data, columns: shape[1] ?? 0});
   }
 
   get values() {
@@ -23,28 +23,32 @@ class Numbers {
   }
 
   text(row, k) {
-    return exact(this.at(row, k), this.dtype);
+    return exact(this.at(row, k), this.dtype, this.exponent ?? Infinity);
   }
 }
 
-// A number as short as it can be read back in its dtype.
-function exact(x, dtype) {
+// A number as short as it can be read back in its dtype; from `large` on, with an
+// exponent.
+function exact(x, dtype, large) {
   if (dtype === "bool") return x ? "yes" : "no";
   if (Number.isNaN(x)) return "nan";
   if (!Number.isFinite(x)) return x < 0 ? "-inf" : "inf";
   if (Object.is(x, -0)) return "-0";
   const short = dtype === "float32" ? shortest(x) : x;
-  const [least, most] = SCIENTIFIC;
-  const size = Math.abs(short);
-  if (size === 0 || (size >= least && size < most)) return String(short);
+  const size = Math.abs(x);
+  if (size === 0 || (size >= SMALL && size < large)) return String(short);
   const [digits, power] = short.toExponential().split("e");
   return `${digits}e${power[0]}${power.slice(1).padStart(2, "0")}`;
 }
 
-// The number with the fewest digits that is x in float32.
+// The number with the fewest digits that is x in float32; of two that are as near, the
+// one that ends evenly, where toPrecision would take the larger.
 function shortest(x) {
+  const [all, power] = Math.abs(x).toExponential(99).replace(".", "").split("e");
   for (let digits = 1; digits < 9; digits++) {
-    const near = Number(x.toPrecision(digits));
+    const cut = Math.sign(x) * Number(`${all.slice(0, digits)}e${power - digits + 1}`);
+    const halfway = /^50*$/.test(all.slice(digits)) && all[digits - 1] % 2 === 0;
+    const near = halfway ? cut : Number(x.toPrecision(digits));
     if (Math.fround(near) === x) return near;
   }
   return Number(x.toPrecision(9));

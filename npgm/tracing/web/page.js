@@ -6,9 +6,9 @@ const numbers = held.arrays.map((array) => new Numbers(array));
 const steps = Array.from(numbers[held.steps].values);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const by = (id) => document.getElementById(id);
-const state = {place: 0, line: null, parameter: 0, timer: null};
+const state = {place: 0, line: null, parameter: held.first, timer: null};
 const boards = [];
-let histograms = [];
+let histograms = [], surface = null;
 
 for (const trace of held.traces) {
   trace.rows = new Map(Array.from(numbers[trace.steps].values, (t, row) => [t, row]));
@@ -23,6 +23,7 @@ function ready(lines) {
     const all = numbers[array], rows = Array.from(numbers[of.steps].values);
     return {steps: rows, array: all, rowOf: (step) => of.rows.get(step),
       values: rows.map((_, row) => all.at(row, k)), text: (row) => all.text(row, k),
+      ...(several ? {look: trace} : {}),
       label: [several ? of.label : "", label ?? ""].filter(Boolean).join(", ")};
   });
 }
@@ -50,6 +51,7 @@ function show() {
       held.parameters[state.parameter]);
   }
   [...boards, ...histograms].forEach((one) => one.moveTo(step));
+  surface?.moveTo(step);
 }
 
 function goTo(place) {
@@ -164,6 +166,7 @@ function begin() {
   by("slider").max = steps.length - 1;
   by("parameter").append(...held.parameters.map((name, k) =>
     html("option", {value: k}, name)));
+  by("parameter").selectedIndex = held.first;
   by("digits").hidden = !held.digits;
   const first = held.traces.length > 1 ? ["step", "theta", "effective_rate"]
     : ["g", "m", "v", "step", "theta", "effective_rate"];
@@ -174,6 +177,10 @@ function begin() {
       ["loss", "lead", "residual_rounded", "silent"]);
   }
   boards.forEach((one) => one.draw());
+  if (held.ground) {
+    by("path").hidden = false;
+    surface = new Surface(by("surface"), held.ground, ready(held.ground.paths));
+  }
   listen();
   heedMotion();
   show();

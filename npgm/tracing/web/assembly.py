@@ -14,13 +14,13 @@ from npgm.tracing.web.content import content
 
 LARGEST = 10_000_000        # bytes of a page
 MOST, LEAST = 2000, 20      # updates in a page: more are not seen, fewer tell little
-SCRIPTS = ("numbers.js", "chart.js", "board.js", "update.js", "page.js")
+SCRIPTS = ("numbers.js", "chart.js", "board.js", "update.js", "surface.js", "page.js")
 
 
-def document(traces, data=None, batch_size=125, seed=0):
+def document(traces, data=None, batch_size=125, seed=0, ground=None):
     """The page of {label: Trace}, of the same parameters. data, batch_size, seed: as
-    of the run, to show the images of its batches. Raises InputError if it would be too
-    large."""
+    of the run, to show the images of its batches. ground: of a toy, what toy.ground
+    gives. Raises InputError if it would be too large."""
     batches = None if data is None else (data, batch_size, seed)
     recorded = np.unique(np.concatenate([trace.steps for trace in traces.values()]))
     most = _at_first(traces)
@@ -32,7 +32,7 @@ def document(traces, data=None, batch_size=125, seed=0):
                 f"fit into {LARGEST / 1e6:g} MB: follow fewer parameters, or record "
                 "fewer updates, for example with --every")
         steps = recorded[thinned(len(recorded), most)]
-        text = _text(traces, content(traces, steps, batches), len(recorded))
+        text = _text(traces, content(traces, steps, batches, ground), len(recorded))
         size = len(text.encode())
         if size <= LARGEST:
             return text
