@@ -427,6 +427,26 @@ def test_by_keyboard_and_line_by_line(tiny_data, tmp_path):
         assert order == ["parameter", "SUMMARY", "SUMMARY", "SUMMARY"]
         assert page.run("getComputedStyle(document.activeElement).outlineStyle"
                         ) == "solid"
+        page.press("ArrowLeft")             # what has the focus keeps it
+        assert page.run("document.activeElement.tagName") == "SUMMARY"
+
+
+@pytest.mark.slow
+@browsers
+def test_a_page_of_little(tiny_data, tmp_path):
+    """Nothing followed; nothing recorded; names that are no HTML."""
+    trace = traced(tiny_data, parameters=[], steps=3)[1]
+    with opened(tmp_path, web.document({NASTY: trace}, tiny_data, 10)) as page:
+        assert words(page, "h1") == [f"{NASTY}, update by update"]
+        page.press("ArrowRight")
+        assert words(page, "#where") == ["update 2"]
+        assert words(page, "#worked:not([hidden])") == []
+    empty = toy.trace("valley", SGD(), steps=3)
+    empty.steps = empty.steps[:0]
+    (tmp_path / "empty").mkdir()
+    with opened(tmp_path / "empty", web.document({"sgd": empty})) as page:
+        assert words(page, "#explorer:not([hidden])") == []
+        assert "No update was recorded." in words(page, ".notes p")
 
 
 @pytest.mark.slow

@@ -37,9 +37,9 @@ class Board {
     const chosen = this.charts().filter((_, n) => this.boxes[n].checked);
     const panels = this.together.checked && chosen.length ? [joined(chosen)] : chosen;
     const scales = {x: this.scaleX.value, y: this.scaleY.value};
-    this.shown = panels.map(({name, lines, marks}) => new Chart(
-      name.replaceAll("_", " "), lines.map((line, n) => ({look: n, ...line})), marks ?? [],
-      scales, this.choose));
+    this.shown = panels.map(({name, about, lines, marks}) => new Chart(
+      name.replaceAll("_", " "), about, lines.map((line, n) => ({look: n, ...line})),
+      marks, scales, this.choose));
     this.panels.replaceChildren(...this.shown.map((chart) => chart.panel));
     this.panels.classList.toggle("wide", panels.length === 1);
     if (this.step !== undefined) this.moveTo(this.step);
@@ -61,6 +61,6 @@ function joined(charts) {
   const name = charts.map((chart) => chart.name).join(", ");
   const lines = charts.flatMap((chart) => chart.lines.map((line) => ({...line,
     label: `${chart.name.replaceAll("_", " ")} ${line.label}`})));
-  return {name, marks: charts.flatMap((chart) => chart.marks ?? []),
+  return {name, about: "", marks: charts.flatMap((chart) => chart.marks),
     lines: lines.map((line, n) => ({...line, look: n}))};
 }

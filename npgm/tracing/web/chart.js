@@ -1,6 +1,6 @@
 "use strict";
-// A line chart over the updates, with a cursor at the one shown. Lines are told apart by
-// dashes, markers and color: look n has them all, and every look in 36 is another.
+// A line chart over the updates, with a cursor at the one shown. Lines are told apart
+// by dashes, markers and color: look n has them all, and every look in 36 is another.
 
 const WIDTH = 360, HEIGHT = 210, LEFT = 56, RIGHT = 10, TOP = 10, BOTTOM = 26;
 const DASHES = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2"];
@@ -82,21 +82,22 @@ function axis(scale, values, start, end) {
 
 // Lines {label, look, steps, at(row), text(row)}, marks [[where, what]].
 class Chart {
-  constructor(heading, lines, marks, scales, choose) {
+  constructor(heading, about, lines, marks, scales, choose) {
     this.lines = lines;
     this.drawing = element("svg", {class: "drawing chart", role: "img",
       viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
       "aria-label": `${heading} over the updates; its numbers are in the list below`});
     this.key = html("ul", {class: "key"});
     this.note = html("p", {class: "note"});
-    this.panel = html("div", {class: "panel"}, html("h4", {}, heading), this.drawing,
-      this.key, this.note);
+    this.panel = html("div", {class: "panel"}, html("h4", {}, heading),
+      html("p", {class: "note"}, about), this.drawing, this.key, this.note);
     this.setAxes(marks, scales);
     this.drawGround();
     lines.forEach((line) => this.drawLine(line));
     this.drawMarks(marks);
     this.cursor = element("line", {class: "cursor", y1: TOP, y2: HEIGHT - BOTTOM});
-    this.dots = lines.map(({look}) => element("circle", {...dressed("dot", look), r: 4}));
+    this.dots = lines.map(({look}) => element("circle",
+      {...dressed("dot", look), r: 4}));
     this.drawing.append(this.cursor, ...this.dots);
     this.outputs = lines.map((line) => this.addToKey(line));
     this.listen(choose);
@@ -132,7 +133,8 @@ class Chart {
       const y = this.up.place(where);
       this.drawing.append(
         element("line", {class: "mark", x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y}),
-        element("text", {x: LEFT + 4, y: y + 13}, what));
+        element("text", {x: LEFT + 4, y: y + (y < TOP + 15 ? 13 : -5)},
+          what));
     }
   }
 
@@ -155,7 +157,7 @@ class Chart {
     const piece = element("svg", {width: 40, height: 12, "aria-hidden": "true"},
       element("path", {d: "M2 6H38", ...dressed("line", line.look)}),
       marker(20, 6, line.look));
-    const output = html("output", {class: "value"});
+    const output = html("span", {class: "value"});
     this.key.append(html("li", {}, piece, html("span", {}, line.label, " ", output)));
     return output;
   }

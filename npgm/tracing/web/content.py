@@ -14,7 +14,19 @@ from npgm.tracing.summaries import DECADES
 from npgm.tracing.web.arrays import Arrays
 from npgm.tracing.web.digits import digits
 
+# What is drawn of a layer; and what numbers are whose names do not say it.
 LAYER = ("ratio", "step_norm", "g_norm", "theta_norm", "unchanged", "against")
+MEANING = {
+    "ratio": "norm of the steps over norm of theta",
+    "unchanged": "share of the steps that are exactly 0",
+    "against": "share of the steps that have not the gradient's sign",
+    "effective_rate": "step / g", "ulps": "step in units of theta's last place",
+    "changed": "1 where theta became another number",
+    "lead": "the label's logit minus the largest other",
+    "label_rounded": "examples whose residual is exactly 0 in the label's entry",
+    "residual_rounded": "examples whose residual is exactly 0: no gradient",
+    "active": "share of a layer's units that are on",
+    "silent": "units that are off for the whole batch"}
 MEDIAN = QUANTILES.index(0.5)
 
 
@@ -82,30 +94,33 @@ def _of_parameters(kept, traces, rows):
     """A chart a quantity: of the parameter chosen, or a coefficient."""
     names = dict.fromkeys(name for trace in traces.values() for name in trace.names
                           if not name.endswith("_before"))
-    return [{"name": name, "lines": [
+    return [_chart(name, [
         {"trace": n, "array": kept.add(trace[name][rows[label]])}
-        for n, (label, trace) in enumerate(traces.items()) if name in trace.names]}
+        for n, (label, trace) in enumerate(traces.items()) if name in trace.names])
         for name in names]
 
 
 def _of_batches(kept, traces, rows):
-    """A chart a number of the batch; of several traces the median lead alone."""
-    charts = {}
+    """A chart a number of the batch; of several traces a chart a column, so that there
+    a line is a trace, and of the leads the median alone."""
+    charts, several = {}, len(traces) > 1
     for n, (label, trace) in enumerate(traces.items()):
         for name, values in trace.batch.items():
             array = kept.add(values[rows[label]])
             for column, what in enumerate(_columns(name, values)):
-                if len(traces) == 1:
-                    title = name
-                elif name == "lead" and column != MEDIAN:
+                if several and name == "lead" and column != MEDIAN:
                     continue
-                else:       # a chart a column: a line is then a trace
-                    title, what = f"{name}, {what}" if what else name, ""
-                charts.setdefault(title, {
-                    "name": title, "lines": [], "marks": _marks(name, traces)}
-                )["lines"].append({"trace": n, "array": array, "label": what,
-                                   "column": column})
+                title = f"{name}, {what}" if several and what else name
+                chart = charts.setdefault(title, _chart(name, [], title=title,
+                                                        marks=_marks(name, traces)))
+                chart["lines"].append({"trace": n, "array": array, "column": column,
+                                       "label": "" if several else what})
     return list(charts.values())
+
+
+def _chart(name, lines, title=None, marks=()):
+    return {"name": title or name, "about": MEANING.get(name, ""), "lines": lines,
+            "marks": marks}
 
 
 def _columns(name, values):
@@ -155,7 +170,6 @@ def _of_layers(kept, traces, rows):
                  "array": kept.add(trace.layers[layer][what][rows[label]])}
                 for n, (label, trace) in enumerate(traces.items())
                 if layer in trace.layers]
-    return {layer: {"charts": [{"name": what, "lines": lines(layer, what)}
-                               for what in LAYER],
+    return {layer: {"charts": [_chart(what, lines(layer, what)) for what in LAYER],
                     "histogram": lines(layer, "histogram"),
                     "unchanged": lines(layer, "unchanged")} for layer in layers}

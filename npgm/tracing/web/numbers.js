@@ -34,24 +34,25 @@ function exact(x, dtype, large) {
   if (Number.isNaN(x)) return "nan";
   if (!Number.isFinite(x)) return x < 0 ? "-inf" : "inf";
   if (Object.is(x, -0)) return "-0";
-  const short = dtype === "float32" ? shortest(x) : x;
+  const short = dtype === "float32" && x !== 0 ? shortest(x) : x;
   const size = Math.abs(x);
   if (size === 0 || (size >= SMALL && size < large)) return String(short);
   const [digits, power] = short.toExponential().split("e");
   return `${digits}e${power[0]}${power.slice(1).padStart(2, "0")}`;
 }
 
-// The number with the fewest digits that is x in float32; of two that are as near, the
-// one that ends evenly, where toPrecision would take the larger.
+// The number with the fewest digits that is x in float32, and of those the nearest; of
+// two that are as near, the one that ends evenly.
 function shortest(x) {
   const [all, power] = Math.abs(x).toExponential(99).replace(".", "").split("e");
-  for (let digits = 1; digits < 9; digits++) {
-    const cut = Math.sign(x) * Number(`${all.slice(0, digits)}e${power - digits + 1}`);
-    const halfway = /^50*$/.test(all.slice(digits)) && all[digits - 1] % 2 === 0;
-    const near = halfway ? cut : Number(x.toPrecision(digits));
-    if (Math.fround(near) === x) return near;
+  for (let digits = 1; ; digits++) {
+    const head = Number(all.slice(0, digits)), tail = all.slice(digits);
+    const up = /^50*$/.test(tail) ? head % 2 : Number(tail >= "5");
+    for (const whole of [head + up, head + 1 - up]) {
+      const near = Math.sign(x) * Number(`${whole}e${power - digits + 1}`);
+      if (Math.fround(near) === x) return near;
+    }
   }
-  return Number(x.toPrecision(9));
 }
 
 // In a formula, negative numbers stand in parentheses.

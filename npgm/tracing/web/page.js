@@ -12,8 +12,9 @@ let histograms = [], surface = null;
 
 for (const trace of held.traces) {
   trace.rows = new Map(Array.from(numbers[trace.steps].values, (t, row) => [t, row]));
-  trace.length = Math.max(1, ...held.traces.map((one) => one.lines?.length ?? 1));
+  trace.card = new Card(trace);
 }
+const longest = Math.max(1, ...held.traces.map((trace) => trace.lines?.length ?? 1));
 
 // Lines of a chart, ready to be drawn; of the chosen parameter if they have no column.
 function ready(lines) {
@@ -38,18 +39,16 @@ function layer() {
 
 // Everything as it is at the update and line of the state.
 function show() {
-  const step = steps[state.place], lined = state.line !== null;
+  const step = steps[state.place];
+  const line = state.line === null ? "" : `, line ${state.line + 1}`;
   by("slider").value = state.place;
   by("slider").setAttribute("aria-valuetext", `update ${step}`);
-  by("where").textContent = `update ${step}` + (lined ? `, line ${state.line + 1}` : "");
-  const closed = [...by("updates").children].map((one) => !one.open);
-  by("updates").replaceChildren(...held.traces.map((trace) => card(
-    trace, trace.rows.get(step), state.parameter, state.line)));
-  [...by("updates").children].forEach((one, n) => { one.open = !closed[n]; });
-  if (held.digits) {
-    showDigits(held.digits, state.place, state.parameter,
-      held.parameters[state.parameter]);
+  by("where").textContent = `update ${step}${line}`;
+  if (held.parameters.length) {
+    held.traces.forEach(({card, rows}) => card.show(
+      rows.get(step), state.parameter, state.line));
   }
+  if (held.digits) showDigits(held, state.place, state.parameter);
   [...boards, ...histograms].forEach((one) => one.moveTo(step));
   surface?.moveTo(step);
 }
@@ -67,7 +66,7 @@ function goToStep(step) {
 // One line or one update on, or back; false at the end.
 function move(direction) {
   const line = state.line === null ? NaN : state.line + direction;
-  if (line >= 0 && line < held.traces[0].length) {
+  if (line >= 0 && line < longest) {
     state.line = line;
     show();
     return true;
@@ -76,7 +75,7 @@ function move(direction) {
   if (place < 0 || place >= steps.length) return false;
   goTo(place);
   if (state.line !== null && direction < 0) {
-    state.line = held.traces[0].length - 1;
+    state.line = longest - 1;
     show();
   }
   return true;
@@ -92,8 +91,8 @@ function play() {
   if (state.timer !== null) return pause();
   if (calm.matches) return undefined;
   if (state.place === steps.length - 1) goTo(0);
-  const wait = state.line === null ? Math.max(60, Math.min(500, 2e4 / steps.length)) : 900;
-  state.timer = setInterval(() => move(1) || pause(), wait);
+  const wait = Math.max(60, Math.min(500, 2e4 / steps.length));     // 20 s for all
+  state.timer = setInterval(() => move(1) || pause(), state.line === null ? wait : 900);
   by("play").textContent = "pause";
   return undefined;
 }
@@ -130,11 +129,6 @@ function listen() {
     state.line = event.target.value === "line" ? 0 : null;
     show();
   });
-  by("parameter").addEventListener("change", (event) => {
-    state.parameter = Number(event.target.value);
-    boards[0].draw();
-    show();
-  });
   document.addEventListener("keydown", pressed);
   calm.addEventListener("change", heedMotion);
 }
@@ -142,6 +136,24 @@ function listen() {
 function board(id, known, chosen) {
   by(id).hidden = false;
   boards.push(new Board(by(id), known, chosen, (step) => { pause(); goToStep(step); }));
+}
+
+function parameters() {
+  by("followed").hidden = false;
+  by("worked").hidden = false;
+  by("parameter").append(...held.parameters.map((name, k) =>
+    html("option", {value: k}, name)));
+  by("parameter").selectedIndex = held.first;
+  by("updates").append(...held.traces.map((trace) => trace.card.panel));
+  const first = held.traces.length > 1 ? ["step", "theta", "effective_rate"]
+    : ["g", "m", "v", "step", "theta", "effective_rate"];
+  board("of-parameter", () => charts(held.charts.parameter), first);
+  const own = boards.at(-1);
+  by("parameter").addEventListener("change", (event) => {
+    state.parameter = Number(event.target.value);
+    own.draw();
+    show();
+  });
 }
 
 function layers() {
@@ -164,13 +176,8 @@ function begin() {
   if (!steps.length) return;
   by("explorer").hidden = false;
   by("slider").max = steps.length - 1;
-  by("parameter").append(...held.parameters.map((name, k) =>
-    html("option", {value: k}, name)));
-  by("parameter").selectedIndex = held.first;
   by("digits").hidden = !held.digits;
-  const first = held.traces.length > 1 ? ["step", "theta", "effective_rate"]
-    : ["g", "m", "v", "step", "theta", "effective_rate"];
-  board("of-parameter", () => charts(held.charts.parameter), first);
+  if (held.parameters.length) parameters();
   layers();
   if (held.charts.batch.length) {
     board("of-batch", () => charts(held.charts.batch),

@@ -11,8 +11,8 @@ class Surface {
       viewBox: `0 0 ${SIDE} ${SIDE}`, "aria-label": "Paths over the surface"});
     drawing.append(element("image", {width: SIDE, height: SIDE,
       preserveAspectRatio: "none", href: `data:image/png;base64,${image}`}));
-    this.dots = lines.map((line) => element("circle", {...dressed("dot", line.look ?? 0),
-      r: 6}));
+    this.dots = lines.map((line) => element("circle",
+      {...dressed("dot", line.look ?? 0), r: 6}));
     const key = html("ul", {class: "key"});
     lines.forEach((line) => this.draw(drawing, key, line));
     drawing.append(...this.dots,

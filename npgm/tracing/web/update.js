@@ -1,22 +1,30 @@
 "use strict";
 // One update: the rule with its numbers, the sizes of its steps, the images it saw.
 
-// The card of one optimizer at a row of its trace, for the k-th parameter. lit: the
-// line that is being computed, or null where all of them are.
-function card(trace, row, k, lit) {
-  const opened = html("details", {open: "", class: "card"},
-    html("summary", {}, trace.label));
-  if (row === undefined) {
-    opened.append(html("p", {class: "note"}, trace.ended
-      ? `It ${trace.ended}: nothing is recorded here.` : "Nothing is recorded here."));
-    return opened;
+// The card of one optimizer.
+class Card {
+  constructor(trace) {
+    this.trace = trace;
+    this.body = html("div");
+    this.panel = html("details", {open: "", class: "card"},
+      html("summary", {}, trace.label), this.body);
   }
-  const read = (array) => numbers[array].text(row, k);
-  opened.append(list("given", trace.given, read),
-    trace.lines ? rule(trace.lines, read, lit) : html("p", {class: "note"},
-      "Its rule cannot be read line by line: these are the quantities it names."),
-    list("made", trace.made, read), list("about", trace.about, read));
-  return opened;
+
+  // The update at a row of the trace, for the k-th parameter. lit: the line that is
+  // being computed, or null where all of them are.
+  show(row, k, lit) {
+    const {ended, given, lines, made, about} = this.trace;
+    if (row === undefined) {
+      this.body.replaceChildren(html("p", {class: "note"}, ended
+        ? `It ${ended}: nothing is recorded here.` : "Nothing is recorded here."));
+      return;
+    }
+    const read = (array) => numbers[array].text(row, k);
+    this.body.replaceChildren(list("given", given, read),
+      lines ? rule(lines, read, lit) : html("p", {class: "note"},
+        "Its rule cannot be read line by line: these are the quantities it names."),
+      list("made", made, read), list("about", about, read));
+  }
 }
 
 function list(kind, known, read) {
@@ -39,11 +47,13 @@ function rule(lines, read, lit) {
 // A line: formula, numbers put in, result.
 function worked(line, read) {
   if (!line.target) return [html("pre", {}, line.parts.join(""))];
-  const result = html("output", {class: "result"}, read(line.result));
+  const result = html("span", {class: "result"}, read(line.result));
   const formula = line.parts.map((part, n) => line.names[n] || part).join("");
   if (formula === line.target) return [html("code", {}, `${formula} = `, result)];
+  const number = (part, name) => html("span", {class: "number", title: name},
+    within(read(part)));
   const put = line.parts.map((part, n) => (line.names[n]
-    ? html("span", {class: "number", title: line.names[n]}, within(read(part))) : part));
+    ? number(part, line.names[n]) : part));
   const shown = [html("code", {}, `${line.target} = ${formula}`)];
   if (line.names.some(Boolean)) shown.push(html("code", {class: "put"}, "= ", ...put));
   return [...shown, html("code", {class: "put"}, "= ", result)];
@@ -51,17 +61,18 @@ function worked(line, read) {
 
 // How many sizes of step lie in each decade: bars with their counts.
 function histogram(line, unchanged, decades) {
-  const row = line.rowOf, wide = (WIDTH - 20) / (decades.length + 1), low = 150;
+  const wide = (WIDTH - 20) / (decades.length + 1), low = 150;
   const drawing = element("svg", {class: "drawing", viewBox: `0 0 ${WIDTH} 195`,
     role: "img", "aria-label": "Histogram of the sizes of steps"});
-  const bars = html("div", {class: "panel"}, html("h4", {}, line.label), drawing);
   const note = html("p", {class: "note"});
-  bars.append(note);
-  return {panel: bars, moveTo: (step) => {
-    const at = row(step);
+  const panel = html("div", {class: "panel"}, html("h4", {}, line.label), drawing,
+    note);
+  return {panel, moveTo: (step) => {
+    const at = line.rowOf(step);
     const counts = at === undefined ? [] : Array.from({length: decades.length + 1},
       (_, n) => line.array.at(at, n));
-    drawing.replaceChildren(...columns(counts, wide, low), ...edges(decades, wide, low));
+    drawing.replaceChildren(...columns(counts, wide, low),
+      ...edges(decades, wide, low));
     note.textContent = at === undefined ? "Nothing is recorded here."
       : `Share of steps that are exactly 0: ${unchanged.array.text(at)}`;
   }};
@@ -90,10 +101,12 @@ function edges(decades, wide, low) {
 }
 
 // The images of a batch, and the pixel that the k-th parameter looks at on each.
-function showDigits(digits, row, k, name) {
+function showDigits({digits, parameters}, row, k) {
   const {shape: [height, width], columns, shown, count} = digits;
+  const name = parameters[k] ?? "";
   const images = document.getElementById("images");
-  const labels = Array.from({length: shown}, (_, n) => numbers[digits.labels].at(row, n));
+  const labels = Array.from({length: shown},
+    (_, n) => numbers[digits.labels].at(row, n));
   images.src = `data:image/png;base64,${digits.strips[row]}`;
   images.alt = `the first ${shown} images of the batch: ${labels.join(", ")}`;
   const pixel = digits.pixels[k];
@@ -109,5 +122,5 @@ function showDigits(digits, row, k, name) {
     `The first ${shown} of ${count} images: ${labels.join(" ")}. ` + (pixel
       ? `${name} looks at the pixel in row ${pixel[0]}, column ${pixel[1]}, marked: it `
         + `is not 0 in ${numbers[digits.lit].text(row, k)} of the ${count}.`
-      : `${name} looks at no pixel itself.`);
+      : name && `${name} looks at no pixel itself.`);
 }
