@@ -227,14 +227,13 @@ def test_what_does_not_fit_even_so_is_refused(tiny_data, monkeypatch, refused):
 
 def test_ten_thousand_updates_of_a_hundred_parameters():
     """As large as it may become: every number another."""
-    _, trace = wide(10_000, 100)
-    text = web.document({"adam": trace})
+    text = web.document({"adam": wide(10_000, 100)})
     assert len(text.encode()) <= 10_000_000
     assert len(held(text)["arrays"][0]) > 1000
 
 
 def wide(steps, count):
-    """(optimizer, Trace) of that many updates of parameters that see noise."""
+    """A Trace of that many updates of parameters that see noise."""
     optimizer, rng = Adam(form="algorithm1"), np.random.default_rng(0)
     trace = toy.trace("weight", optimizer, steps=1)
     theta = rng.normal(size=count).astype("float32")
@@ -252,7 +251,7 @@ def wide(steps, count):
             numbers[name][row] = value
         theta, state.m, state.v, state.t = new["theta"], new["m"], new["v"], row + 1
     names = tuple(f"W1[{k},0]" for k in range(count))
-    return optimizer, dataclasses.replace(
+    return dataclasses.replace(
         trace, parameters=names, steps=np.arange(1, steps + 1), quantities=series,
         coefficients=numbers, batch={})
 

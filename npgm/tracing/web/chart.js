@@ -67,7 +67,8 @@ function signedTicks(low, high, unit, forward) {
   return found.filter((x) => x >= low && x <= high);
 }
 
-// From values to units of the drawing. bounds: [low, high] of what is seen.
+// From values to units of the drawing: {place(x), ticks}; start and end: what the lowest
+// and the highest that the scale knows are there.
 function axis(scale, values, start, end) {
   const {forward, ticks} = SCALES[scale](values);
   const seen = values.filter((x) => Number.isFinite(forward(x)));
@@ -80,7 +81,7 @@ function axis(scale, values, start, end) {
   return {place, ticks: from === to ? [low] : ticks(low, high)};
 }
 
-// Lines {label, look, steps, at(row), text(row)}, marks [[where, what]].
+// Lines {label, look, steps, values, rowOf(step), text(row)}, marks [[where, what]].
 class Chart {
   constructor(heading, about, lines, marks, scales, choose) {
     this.lines = lines;
@@ -105,7 +106,7 @@ class Chart {
 
   setAxes(marks, {x, y}) {
     const values = this.lines.flatMap((line) => line.values).filter(Number.isFinite);
-    const steps = this.lines.flatMap((line) => Array.from(line.steps));
+    const steps = this.lines.flatMap((line) => line.steps);
     this.across = axis(x, steps, LEFT, WIDTH - RIGHT);
     this.up = axis(y, [...values, ...marks.map(([where]) => where)],
       HEIGHT - BOTTOM, TOP);
@@ -133,13 +134,12 @@ class Chart {
       const y = this.up.place(where);
       this.drawing.append(
         element("line", {class: "mark", x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y}),
-        element("text", {x: LEFT + 4, y: y + (y < TOP + 15 ? 13 : -5)},
-          what));
+        element("text", {x: LEFT + 4, y: y + (y < TOP + 15 ? 13 : -5)}, what));
     }
   }
 
   drawLine(line) {
-    const points = Array.from(line.steps, (step, row) =>
+    const points = line.steps.map((step, row) =>
       [this.across.place(step), this.up.place(line.values[row])]);
     const drawn = points.map(([, y]) => Number.isFinite(y));
     const path = points.map(([x, y], n) => (drawn[n]
@@ -167,7 +167,8 @@ class Chart {
     const toStep = (event) => {
       const box = this.drawing.getBoundingClientRect();
       const x = (event.clientX - box.left) * WIDTH / box.width;
-      const steps = this.lines.flatMap((line) => Array.from(line.steps));
+      const steps = this.lines.flatMap((line) => line.steps);
+      if (!steps.length) return;
       choose(steps.reduce((best, step) => (Math.abs(this.across.place(step) - x)
         < Math.abs(this.across.place(best) - x) ? step : best)));
     };

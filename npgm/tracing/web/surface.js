@@ -30,7 +30,7 @@ class Surface {
 
   draw(drawing, key, line) {
     const look = line.look ?? 0;
-    const points = Array.from(line.steps, (_, row) => this.at(line, row))
+    const points = line.steps.map((_, row) => this.at(line, row))
       .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
     drawing.append(element("path", {...dressed("line", look),
       d: points.map((point, n) => `${n ? "L" : "M"}${point.join(" ")}`).join("")}));
