@@ -67,8 +67,8 @@ function signedTicks(low, high, unit, forward) {
   return found.filter((x) => x >= low && x <= high);
 }
 
-// From values to units of the drawing: {place(x), ticks}; start and end: what the lowest
-// and the highest that the scale knows are there.
+// From values to units of the drawing: {place(x), ticks}. start, end: where the lowest
+// and the highest stand that the scale can show.
 function axis(scale, values, start, end) {
   const {forward, ticks} = SCALES[scale](values);
   const seen = values.filter((x) => Number.isFinite(forward(x)));
