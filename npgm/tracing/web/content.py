@@ -19,7 +19,7 @@ LAYER = ("ratio", "step_norm", "g_norm", "theta_norm", "unchanged", "against")
 MEANING = {
     "ratio": "norm of the steps over norm of theta",
     "unchanged": "share of the steps that are exactly 0",
-    "against": "share of the steps that have not the gradient's sign",
+    "against": "share of the steps whose sign is opposite to the gradient's",
     "effective_rate": "step / g", "ulps": "step in units of theta's last place",
     "changed": "1 where theta became another number",
     "lead": "the label's logit minus the largest other",
