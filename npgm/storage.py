@@ -90,6 +90,17 @@ def write_json(path, value, durable=True):
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n", durable)
 
 
+def plain(value):
+    """A value as JSON has it: lists, plain numbers, None for NaN and infinity."""
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def read_json(path):
     """The value in a JSON file; DataError if it is missing or damaged."""
     try:

@@ -89,7 +89,7 @@ class Report:
                   "threshold": sign.threshold, "why": sign.why, "source": sign.source,
                   "definition": " ".join(sign.definition.split())}
                  for sign in self.signs]
-        return _plain({
+        return storage.plain({
             "model": self.name, "masked": self.masked, "verdict": asdict(self.verdict),
             "robust_error": self.robust_error, "robust_interval": self.robust_interval,
             "settings": self.settings, "arithmetic": asdict(self.arithmetic),
@@ -126,14 +126,3 @@ def worst_examples(model, x, y, outcome, z):
     after = model.logits(x_adv).argmax(axis=1) if rows.size else rows
     return Worst(x[rows], x_adv, y[rows], z[rows].argmax(axis=1), after,
                  outcome.distance[rows])
-
-
-def _plain(value):
-    """A value as JSON has it: lists, plain numbers, None for NaN and infinity."""
-    if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
-    if isinstance(value, (float, np.floating)):
-        return float(value) if np.isfinite(value) else None
-    return value.item() if isinstance(value, np.generic) else value

@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from npgm import checks, command, plots, storage, streams
+from npgm import checks, command, plots, provenance, storage, streams
 from npgm.data import load_dataset
 from npgm.errors import InputError
 from npgm.names import nearest
@@ -58,7 +58,8 @@ def teach(lesson, data, options):
     plots.save(png, path.with_suffix(".png"))
     storage.write_json(path.with_suffix(".json"), {
         "lesson": lesson.name, "steps": steps, "seed": options.seed,
-        "data": data.checksum, "numbers": numbers})
+        "data": data.checksum, "numbers": storage.plain(numbers),
+        "machine": provenance.machine()})
     say(f"written: {path}.png and .json\n")
     return lesson, numbers, png
 
