@@ -96,7 +96,7 @@ def row(case, tools):
         fooled |= answers[name].pop("fooled", False)
         shown = max(shown, answers[name].pop("shown", 0))
     return {"what": case.what, "masked": case.masked, "epsilon": case.epsilon,
-            "truth": max(percent(fooled), shown), "tools": answers}
+            "clip": case.clip, "truth": max(percent(fooled), shown), "tools": answers}
 
 
 def ask(tool, case):

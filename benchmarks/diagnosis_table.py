@@ -5,6 +5,15 @@ import re
 from npgm import storage, tables
 
 NEAR = 5        # points
+INTRODUCTION = """# The field's table
+
+Robust error in percent on {examples} MNIST images, as each tool reports it with its
+defaults, PGD with 40 steps, pixels in [0, 1] (where there is no clip, npgm alone goes
+beyond). Every tool attacks the same `logits` and `vjp`, through a torch module that wraps
+them. *Truth* is the share of images that anything here fools within epsilon: the robust
+error is at least that. *Masked* is what the model was built to be. Seconds of processor
+time, one thread, {processor}; what is compiled once is left out.
+"""
 
 
 def write(folder):
@@ -20,18 +29,11 @@ def write(folder):
 def text(result):
     rows = [{"name": name, **row} for name, row in result["rows"].items()]
     names = list(rows[0]["tools"])
-    machine = result["machine"]
     return "\n".join([
-        f"# The field's table\n\nRobust error in percent on {result['examples']} "
-        "MNIST images, as each tool reports it with its defaults, pixels in [0, 1]; "
-        "PGD with 40 steps. Every tool attacks the same `logits` and `vjp`, through a "
-        "torch module that wraps them. *Truth* is the share of images that anything "
-        "here fools within epsilon: the robust error is at least that. "
-        "*Masked* is what the model was built to be. Seconds of processor time, one "
-        f"thread, {machine['processor']}; what is compiled once left out.\n",
+        INTRODUCTION.format(processor=result["machine"]["processor"], **result),
         tables.markdown(totals(rows), names),
         *(f"Missing: {what} ({why}).\n" for what, why in result["missing"].items()),
-        tables.markdown(columns(rows[0], names), rows),
+        tables.markdown(columns(names), rows),
         "## How each model was made\n",
         tables.markdown([("model", lambda row: row["name"]),
                          ("what", lambda row: cell(row["what"]))], rows)])
@@ -68,12 +70,13 @@ def seconds(rows, name):
     return sum(row["tools"][name]["seconds"] for row in rows)
 
 
-def columns(first, names):
+def columns(names):
     """Those of a table with a line for each model."""
     return [
         ("model", lambda row: row["name"]),
         ("masked", lambda row: "yes" if row["masked"] else "no"),
-        ("epsilon", lambda row: f"{row['epsilon']:g}"),
+        ("epsilon", lambda row: f"{row['epsilon']:g}"
+            + ("" if row["clip"] else ", no clip")),
         ("truth", lambda row: f"{row['truth']:g}"),
         *((name, lambda row, name=name: error(row["tools"][name])) for name in names),
         ("others warn", lambda row: cell(warned(row))),

@@ -1,7 +1,9 @@
 """The field's table: what is told of a tool, whatever it says, and what counts as the
 truth. The tools' speed is not tested."""
+import json
 import logging
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from benchmarks import diagnosis, diagnosis_table, table
 from benchmarks.peers import field
 from npgm.network import MLP
+
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 
 X = np.array([[0.25, 0.5], [0.9, 0.1], [0.4, 0.6], [0.5, 0.5]], "float32")
 Y = np.array([1, 0, 1, 0])
@@ -53,6 +57,8 @@ def test_beyond_epsilon_and_the_clip_nothing_is_shown(case):
     assert diagnosis.row(case, {"too far": moved(0.5)})["truth"] == 0
     wide = case._replace(epsilon=0.7)
     assert diagnosis.row(wide, {"out": moved(0.65)})["truth"] == 25     # one stays in
+    free = wide._replace(clip=None)
+    assert diagnosis.row(free, {"out": moved(0.65)})["truth"] == 100
 
 
 def test_what_fails_is_told_in_one_line_and_counts_for_nothing(case):
@@ -96,6 +102,11 @@ def test_the_table_counts_by_what_a_model_was_built_to_be():
             row(False, 90, 90, ["!"])]
     assert [text("tool") for _, text in diagnosis_table.totals(rows)] == [
         "tool", "1 of 2", "1 of 1", "1 of 2", "1 of 1", "0 of 3", "6"]
+
+
+def test_the_committed_table_of_tools_is_made_of_the_committed_results():
+    result = json.loads((RESULTS / "diagnosis.json").read_text())
+    assert diagnosis_table.text(result) == (RESULTS / "diagnosis.md").read_text()
 
 
 @pytest.fixture
