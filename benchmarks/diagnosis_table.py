@@ -9,10 +9,10 @@ INTRODUCTION = """# The field's table
 
 Robust error in percent on {examples} MNIST images, as each tool reports it with its
 defaults, PGD with 40 steps, pixels in [0, 1] (where there is no clip, npgm alone goes
-beyond). Every tool attacks the same `logits` and `vjp`, through a torch module that wraps
-them. *Truth* is the share of images that anything here fools within epsilon: the robust
-error is at least that. *Masked* is what the model was built to be. Seconds of processor
-time, one thread, {processor}; what is compiled once is left out.
+beyond). Every tool attacks the same `logits` and `vjp`, through a torch module that
+wraps them. *Truth* is the share of images that anything here fools within epsilon: the
+robust error is at least that. *Masked* is what the model was built to be. Seconds of
+processor time, one thread, {processor}; what is compiled once is left out.
 """
 
 
