@@ -81,3 +81,10 @@ def test_every_experiment_with_committed_results_is_listed():
     committed = {path.stem for path in (ROOT / "figures" / "data").glob("*.json")}
     assert committed | {"report", "all"} <= listed
     assert listed <= set(EXPERIMENTS) | {"claims", "report", "all"}
+
+
+def test_the_fields_table_is_the_measured_one():
+    measured = (ROOT / "benchmarks" / "results" / "diagnosis.md").read_text()
+    said = [line for line in README.splitlines() if re.match(
+        r"\| (foolbox|ART|torchattacks|AutoAttack|npgm) ?\w* \|", line)]
+    assert len(said) == 5 and all(f"{line}\n" in measured for line in said)
