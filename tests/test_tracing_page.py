@@ -212,10 +212,19 @@ def test_a_page_that_would_be_too_large_is_thinned(largest, least, tiny_data,
     found = held(thin)
     steps = found["arrays"][found["steps"]]
     assert f"of 400 updates recorded this page holds {len(steps)}" in thin
+    assert f"more would not fit into {largest / 1e6:g} MB" in thin
     assert steps[0] == 1 and steps[-1] == 400 and len(steps) >= least
     for chart in found["charts"]["parameter"]:
         same(found["arrays"][chart["lines"][0]["array"]],
              trace[chart["name"]][steps - 1])
+
+
+def test_what_would_not_be_seen_is_thinned(tiny_data, monkeypatch):
+    _, trace = traced(tiny_data, steps=60)
+    monkeypatch.setattr(assembly, "MOST", 40)
+    text = web.document({"one": trace})
+    assert "of 60 updates recorded this page holds 40, the first 10" in text
+    assert "more would not be seen" in text and "would not fit" not in text
 
 
 def test_what_does_not_fit_even_so_is_refused(tiny_data, monkeypatch, refused):

@@ -106,10 +106,11 @@ def _notes(traces, shown, recorded):
     notes = [page.note(f"Every number is as it was computed, in {dtypes}, and printed "
                        "as short as it can be read back.")]
     if shown < recorded:
+        why = ("more would not be seen" if shown == MOST
+               else f"more would not fit into {LARGEST / 1e6:g} MB")
         notes.append(page.note(
             f"Thinned: of {recorded:,} updates recorded this page holds {shown:,}, the "
-            f"first {shown // 4:,} and then evenly spaced ones, so that it stays below "
-            f"{LARGEST / 1e6:g} MB."))
+            f"first {shown // 4:,} and then evenly spaced ones; {why}."))
     for label, trace in traces.items():
         if trace.ended:
             notes.append('<p class="warning">' + html.escape(
