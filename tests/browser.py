@@ -1,11 +1,18 @@
 """Chromium, driven through its DevTools protocol over two pipes."""
 import base64
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
+import threading
+
+import pytest
 
 CHROMIUM = shutil.which("chromium")
+browsers = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+PATIENCE = 180      # seconds that a browser lives at most, whatever hangs
 OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
            "--no-first-run", "--disable-background-networking", "--disable-sync",
            "--disable-component-update", "--hide-scrollbars",
@@ -25,14 +32,19 @@ class Browser:
         self.process = subprocess.Popen(        # it reads from 3 and writes to 4
             ["bash", "-c", f'exec "$@" 3<&{command} 4>&{answer}', "bash", *arguments],
             pass_fds=(command, answer), stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
+            stderr=subprocess.DEVNULL, start_new_session=True)
         os.close(command)
         os.close(answer)
-        self.reader = os.fdopen(self.back, "rb")
         self.rest = b""
-        self._open(path, width, height, {
-            "prefers-color-scheme": "dark" if dark else "light",
-            "prefers-reduced-motion": "reduce" if calm else "no-preference"})
+        self.limit = threading.Timer(PATIENCE, self._kill)
+        self.limit.start()
+        try:
+            self._open(path, width, height, {
+                "prefers-color-scheme": "dark" if dark else "light",
+                "prefers-reduced-motion": "reduce" if calm else "no-preference"})
+        except BaseException:
+            self._end()
+            raise
 
     def _open(self, path, width, height, features):
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -66,9 +78,9 @@ class Browser:
 
     def _read(self):
         while b"\0" not in self.rest:
-            piece = self.reader.read1(1 << 20)
+            piece = os.read(self.back, 1 << 20)
             if not piece:
-                raise RuntimeError("the browser has ended")
+                raise RuntimeError(f"the browser has ended, or took {PATIENCE} s")
             self.rest += piece
         text, _, self.rest = self.rest.partition(b"\0")
         return json.loads(text)
@@ -109,7 +121,33 @@ class Browser:
 
     def __exit__(self, *_):
         self.session = None
-        self.call("Browser.close")
-        self.process.wait(30)
-        self.reader.close()
+        with contextlib.suppress(OSError, RuntimeError, subprocess.TimeoutExpired):
+            self.call("Browser.close")
+            self.process.wait(30)
+        self._end()
+
+    def _end(self):
+        self.limit.cancel()
+        self._kill()
+        self.process.wait()
+        os.close(self.back)
         os.close(self.to)
+
+    def _kill(self):
+        """End it and what it started: then nobody waits for its answer any more."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def opened(folder, text, **options):
+    """A page in Chromium: at the end nothing is wider than the screen, nothing was
+    complained of, and nothing asked for."""
+    file = folder / "page.html"
+    file.write_text(text, encoding="utf-8")
+    with Browser(folder / "profile", file, **options) as page:
+        yield page
+        assert page.run("document.documentElement.scrollWidth <= innerWidth")
+        assert page.complaints == []
+        assert [url for url in page.requests if not url.startswith("data:")] == [
+            file.resolve().as_uri()]

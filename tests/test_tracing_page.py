@@ -1,15 +1,16 @@
 """The page of a trace: its numbers are the trace's, it fits, and it stands alone."""
 import base64
-import contextlib
 import dataclasses
 import hashlib
 import io
 import json
 import re
+import subprocess
 
+import browser
 import numpy as np
 import pytest
-from browser import CHROMIUM, Browser
+from browser import browsers, opened
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as some
@@ -29,7 +30,6 @@ from npgm.training import batch_rows
 NASTY = "</script><script>alert('x')</script> {{data}} & $1"
 NUMPY = {"Uint8Array": "u1", "Uint16Array": "<u2", "Int32Array": "<i4",
          "Float32Array": "<f4", "Float64Array": "<f8"}
-browsers = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
 
 
 def decoded(one):
@@ -332,19 +332,6 @@ def test_the_command_writes_it(words, has, data, tmp_path, capsys):
 # In a browser
 
 
-@contextlib.contextmanager
-def opened(tmp_path, text, **options):
-    """A page in Chromium: at the end nothing was complained of, nothing asked for."""
-    file = tmp_path / "page.html"
-    file.write_text(text, encoding="utf-8")
-    with Browser(tmp_path / "profile", file, **options) as page:
-        yield page
-        assert page.run("document.documentElement.scrollWidth <= innerWidth")
-        assert page.complaints == []
-        assert [url for url in page.requests if not url.startswith("data:")] == [
-            file.resolve().as_uri()]
-
-
 def words(page, selector):
     return page.run(f"[...document.querySelectorAll({selector!r})]"
                     ".map((one) => one.textContent)")
@@ -500,3 +487,18 @@ def test_it_plays_unless_less_motion_is_asked_for(tmp_path):
         assert page.run("state.timer === null")
         page.press("ArrowRight")
         assert words(page, "#where") == ["update 2"]
+
+
+@pytest.mark.slow
+@browsers
+@pytest.mark.parametrize("text, script", [
+    ("<!doctype html><script>for (;;) {}</script>", ""),
+    ("<!doctype html>", "new Promise(() => {})")])
+def test_a_page_that_hangs_is_ended(text, script, tmp_path, monkeypatch):
+    monkeypatch.setattr(browser, "PATIENCE", 4)
+    with pytest.raises(RuntimeError, match="has ended"):
+        with opened(tmp_path, text) as page:
+            page.run(script)
+    left = subprocess.run(["pgrep", "-f", f"remote-debugging-pipe.*{tmp_path}"],
+                          stdout=subprocess.DEVNULL)
+    assert left.returncode == 1
