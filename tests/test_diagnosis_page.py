@@ -3,11 +3,10 @@ import dataclasses
 import html
 import io
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
+from browser import browsers, opened
 from matplotlib.image import imread
 from test_page import tags
 
@@ -17,7 +16,6 @@ from npgm.diagnosis.verdict import percent
 from npgm.network import MLP
 
 NAME = "<script>alert('x')</script> & $more"
-CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture(scope="module")
@@ -171,28 +169,13 @@ def test_it_is_written(report, document, tmp_path):
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == document
 
 
-# A page that holds another in a frame as wide as a phone, unfolds all that unfolds, and
-# has how wide that became as its title.
-PHONE = """<!doctype html><iframe width="390" height="800" srcdoc="{}"></iframe>
-<script>onload = () => {{ const page = frames[0].document;
-  for (const part of page.querySelectorAll("details")) part.open = true;
-  document.title = [frames[0].innerWidth, page.documentElement.scrollWidth,
-    frames[0].matchMedia("(prefers-color-scheme: dark)").matches]; }}</script>"""
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
-@pytest.mark.parametrize("scheme, dark", [(0, "true"), (1, "false")])
-def test_it_fits_a_phone(document, tmp_path, scheme, dark):
-    """Nothing is wider than the screen, and nothing is complained of."""
-    file = tmp_path / "phone.html"
-    file.write_text(PHONE.format(html.escape(document)), encoding="utf-8")
-    result = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-         "--no-first-run", "--disable-background-networking", "--disable-sync",
-         "--disable-component-update", f"--user-data-dir={tmp_path / 'user'}",
-         f"--blink-settings=preferredColorScheme={scheme}", "--hide-scrollbars",
-         "--enable-logging=stderr", "--dump-dom", file.as_uri()],
-        capture_output=True, text=True, timeout=120)
-    assert f"<title>390,390,{dark}</title>" in result.stdout
-    assert "CONSOLE" not in result.stderr
+@browsers
+@pytest.mark.parametrize("dark", [True, False])
+def test_it_fits_a_phone(document, tmp_path, dark):
+    """With all unfolded that unfolds."""
+    with opened(tmp_path, document, width=390, dark=dark) as page:
+        assert page.run("innerWidth") == 390
+        assert page.run("matchMedia('(prefers-color-scheme: dark)').matches") is dark
+        page.run("document.querySelectorAll('details').forEach("
+                 "(part) => { part.open = true; })")
