@@ -1,4 +1,6 @@
 """DeepFool: exact on an affine classifier, blind to the scale of the logits."""
+import tracemalloc
+
 import numpy as np
 import pytest
 from small_models import C, D, affine, examples, network
@@ -93,3 +95,50 @@ def test_the_mean_perturbation_of_none_is_nan():
     x, _ = examples(3)
     result = DeepFool()(affine(np.zeros((D, C)), np.arange(C)), x, np.full(3, C - 1))
     assert np.isnan(DeepFool().relative_perturbation(x, result))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("norm", [2, np.inf])
+def test_within_a_clip_the_other_pixels_go_the_rest_of_the_way(norm, dtype):
+    """A lead of 0.5, of which the pixel near its bound can take 0.1 away."""
+    net = affine([[0, 1], [0, 1]], [0, -1.6], dtype)
+    result = DeepFool(norm, steps=3, overshoot=0.01, clip=(0, 1))(
+        net, np.array([[0.9, 0.2]], dtype), np.array([0]))
+    assert result.status.tolist() == ["fooled"]
+    np.testing.assert_allclose(result.x_adv, [[1, 0.6]], rtol=0.01)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("norm", [2, np.inf])
+def test_a_clip_costs_few_steps(norm, dtype):
+    """Of images, most pixels of which are black or white."""
+    net = MLP.initialize((50, 32, 10), seed=3, dtype=dtype, scheme="he")
+    x = np.random.default_rng(0).uniform(-1, 2, (100, 50)).clip(0, 1).astype(dtype)
+    result = DeepFool(norm, steps=10, clip=(0, 1))(net, x, net.logits(x).argmax(axis=1))
+    assert result.success.mean() > 0.97
+    assert 0 <= result.x_adv.min() and result.x_adv.max() <= 1
+
+
+def test_where_the_clip_holds_every_pixel_the_gradient_is_not_lost():
+    result = DeepFool(clip=(0, 1))(affine([[0, 1]], [0.5, -1]), np.array([[1.0]]),
+                                   np.array([0]))
+    assert result.status.tolist() == ["held"] and result.valid.all()
+
+
+def test_of_a_thousand_classes_the_nearest_is_found_in_little_memory():
+    """All w_k are as long, so the nearest class is the highest, as of all 999."""
+    rng, width = np.random.default_rng(0), 50
+    W = rng.standard_normal((width, 1000))
+    W /= np.linalg.norm(W, axis=0)
+    W[:, 0] = 0
+    net, x = affine(W, 50 * (np.arange(1000) == 0)), rng.random((100, width))
+    y = np.zeros(100, int)
+    tracemalloc.start()
+    try:
+        result = DeepFool(steps=1, overshoot=1e-9)(net, x, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(np.linalg.norm(result.x_adv - x, axis=1),
+                               margins(W, np.eye(1000)[0] * 50, x, y).min(axis=1))
+    assert peak < 20e6      # all of the gradients: 40e6, and the same again

@@ -11,6 +11,7 @@ from npgm.errors import InputError
 # lead below this is a tie.
 ROUNDINGS = 1024
 SHORTEST = 32       # units of rounding of the largest pixel: a step that is one
+OTHERS = 10         # classes a step looks at, beside the label's
 FARTHEST = 1e3      # a step beyond, in units of the largest pixel, is no step
 
 
@@ -26,6 +27,34 @@ def crossed(z, y):
     return wrong.max(axis=1) - z[rows, y] > rounding(z)
 
 
+def looked_at(z, y):
+    """Classes (N, K) in their order: of few all, of many the label's and the highest
+    others."""
+    if z.shape[1] <= OTHERS + 1:
+        return np.tile(np.arange(z.shape[1]), (len(y), 1))
+    below = -z
+    below[np.arange(len(y)), y] = -np.inf
+    return np.sort(np.argpartition(below, OTHERS, axis=1)[:, :OTHERS + 1], axis=1)
+
+
+def differences(model, x, y):
+    """|f| (N, K), no less than rounding, and the gradient w (N, K, D) of f, of the
+    classes looked at, w zero for the label's own; and whether all is finite (N,)."""
+    z, vjp = linearize(model, x)
+    rows, classes = np.arange(len(y)), looked_at(z, y)
+
+    def gradient(k):
+        dz = np.zeros(z.shape, z.dtype)
+        dz[rows, k] = 1
+        return vjp(dz)
+    J = np.stack([gradient(k) for k in classes.T], axis=1)
+    finite = np.isfinite(z).all(axis=1) & np.isfinite(J).all(axis=(1, 2))
+    w = J.astype("float64")         # float32 has no room for the squares of all
+    w -= w[rows, (classes == y[:, None]).argmax(axis=1)][:, None]
+    f = np.abs(np.take_along_axis(z, classes, axis=1) - z[rows, y][:, None])
+    return np.maximum(f, rounding(z)[:, None]), w, finite
+
+
 @dataclass(frozen=True)
 class DeepFool(Attack):
     """The smallest perturbation r that changes the class, found by taking the
@@ -39,13 +68,16 @@ class DeepFool(Attack):
 
     which is exact where the model is affine. norm: p. steps: at most. overshoot:
     the sum of all r is stretched by 1 + overshoot, to cross the boundary. clip: None,
-    as in the paper, or (low, high), which every point on the way is brought within. It
+    as in the paper, or (low, high), which every point on the way is brought within: a
+    pixel at a bound that r would cross counts as one that w_k does not have. Of more
+    than 11 classes, a step looks at the label's and the ten highest others; the
+    authors' code at the ten highest of the first point, the label's among them. It
     uses logits alone: no softmax, nothing to mask. An example already wrong
     stays as it is; one is valid if some w_k is finite and not zero. It holds if
     it gets to where the model is constant, as where a layer's units are all off.
     """
 
-    piece = 100     # each example needs a gradient for every class
+    piece = 100     # each example needs a gradient for each of its classes
 
     norm: float | str = 2
     steps: int = 50
@@ -83,8 +115,8 @@ class DeepFool(Attack):
         for _ in range(self.steps):
             if not going.size:
                 break
-            r, known, finite[going] = self._step(model, x_adv[going], y[going])
-            valid[going] |= known
+            r, known, finite[going], alive = self._step(model, x_adv[going], y[going])
+            valid[going] |= alive
             going, r = going[known], r[known]
             total[going] += r
             x_adv[going] = clipped(x[going] + stretch * total[going], self.clip)
@@ -94,24 +126,20 @@ class DeepFool(Attack):
 
     def _step(self, model, x, y):
         """r (N, D) to the nearest boundary, whether there is one to go to, and
-        whether all it comes from is finite."""
-        z, vjp = linearize(model, x)
-        rows, classes = np.arange(len(y)), z.shape[1]
-        J = np.stack([vjp(np.tile(np.eye(classes, dtype=z.dtype)[k], (len(y), 1)))
-                      for k in range(classes)], axis=1)         # (N, C, D)
-        finite = np.isfinite(z).all(axis=1) & np.isfinite(J).all(axis=(1, 2))
-        w = J.astype("float64")         # float32 has no room for the squares of all
-        w -= w[rows, y][:, None]
-        f = np.maximum(np.abs(z - z[rows, y][:, None]), rounding(z)[:, None])
+        whether all it comes from is finite, and not zero."""
+        rows, (f, w, finite) = np.arange(len(y)), differences(model, x, y)
+        alive = finite & w.any(axis=(1, 2))
+        if self.clip is not None:       # what it would take away moves nothing
+            low, high = self.clip
+            w[(x <= low)[:, None] & (w < 0) | (x >= high)[:, None] & (w > 0)] = 0
         size = (np.linalg.norm(w, axis=2) if self.norm == 2
                 else np.abs(w).sum(axis=2))                     # ||w_k||_q
         pixel = np.maximum(1, np.abs(x).max(axis=1))
         least = (SHORTEST * np.finfo(x.dtype).eps * pixel)[:, None]
         distance = np.where(size > 0, np.maximum(f / size, least), np.inf)
-        distance[rows, y] = np.inf
         nearest = distance.argmin(axis=1)
         shortest, w = distance[rows, nearest], w[rows, nearest]
         unit = (w / size[rows, nearest][:, None] if self.norm == 2 else np.sign(w))
         known = finite & (shortest <= FARTHEST * pixel)
         r = np.where(known[:, None], shortest[:, None] * unit, 0)
-        return r.astype(x.dtype), known, finite
+        return r.astype(x.dtype), known, finite, alive
