@@ -385,6 +385,7 @@ def test_what_is_shown_is_the_trace(dtype, tiny_data, tmp_path):
             assert charts == {name.replace("_", " "): pseudocode.text(
                 trace[name][row, k]) for name in
                 ("theta", "m", "v", "step", "g", "effective_rate")}
+            assert "" not in words(page, "h2, h3, h4")
             bars = trace.layers["W1"]["histogram"][row]
             assert words(page, "#histograms .box + text") == [
                 str(count or "") for count in bars]
@@ -407,10 +408,15 @@ def test_by_keyboard_and_line_by_line(tiny_data, tmp_path):
                                 ".findIndex((one) => one.ariaCurrent)"))
             page.press("ArrowRight")
         assert lit == [0, 1, 2, 3, 0]
-        page.press(" ", " ")
-        assert words(page, "#play") == ["pause"]
-        page.press(" ", " ")
-        assert words(page, "#play") == ["play"]
+        page.press("ArrowRight")
+        assert words(page, "#where") == ["update 3, line 3"]
+        page.run("(() => { by('slider').value = 6;"
+                 "by('slider').dispatchEvent(new Event('input')); })()")
+        assert words(page, "#where") == ["update 7, line 3"]
+        for says, live in (("pause", "off"), ("play", "polite")):
+            page.press(" ", " ")
+            assert words(page, "#play") == [says]
+            assert page.run("by('where').ariaLive") == live
         page.run("goToStep(20)")
         assert "interrupted after update 9" in words(page, ".card")[1]
         page.run("document.activeElement.blur()")
@@ -455,6 +461,8 @@ def test_axes_charts_and_a_finger(tiny_data, tmp_path):
                      "one.boxes.forEach((box) => { box.checked = true; });"
                      "one.scaleX.value = 'log'; one.draw(); })")
             assert page.run("by('explorer').innerHTML.includes('NaN')") is False
+            assert page.run("boards.flatMap((one) => one.shown).every("
+                            "(one) => one.up.ticks.length)")
         page.run("boards[0].together.click()")
         assert len(words(page, "#of-parameter h4")) == 1
         looks = page.run("[...document.querySelectorAll('#of-parameter .key li')].map("
@@ -468,6 +476,19 @@ def test_axes_charts_and_a_finger(tiny_data, tmp_path):
             page.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left",
                       clickCount=1)
         assert words(page, "#where") == [f"update {STEPS}"]
+
+
+@pytest.mark.slow
+@browsers
+def test_every_axis_has_ticks(tiny_data, tmp_path):
+    cases = [[0.011, 0.0123, 0.02], [-0.02, -0.0123, -0.011], [3, 4], [-1, 0, 1000],
+             [0, 5e-7], [1, 1e8], [-1e-8, 1e8], [1.00001, 1.00002]]
+    with opened(tmp_path, web.document({"a": traced(tiny_data, steps=2)[1]})) as page:
+        for values in cases:
+            low, high = min(values), max(values)
+            for scale in ["linear", "signed log", *(["log"] if low > 0 else [])]:
+                ticks = page.run(f"axis({scale!r}, {values}, 0, 1).ticks")
+                assert len(ticks) > 1 and all(low <= tick <= high for tick in ticks)
 
 
 @pytest.mark.slow

@@ -64,7 +64,8 @@ function signedTicks(low, high, unit, forward) {
   for (let n = first + every - 1; n <= first + reach; n += every) {
     found.push(10 ** n, -(10 ** n));
   }
-  return found.filter((x) => x >= low && x <= high);
+  const seen = found.filter((x) => x >= low && x <= high);
+  return seen.length > 1 ? seen : evenTicks(low, high);
 }
 
 // From values to units of the drawing: {place(x), ticks}. start, end: where the lowest

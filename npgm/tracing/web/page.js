@@ -53,9 +53,10 @@ function show() {
   surface?.moveTo(step);
 }
 
-function goTo(place) {
+// The line stays what it is, unless another is asked for.
+function goTo(place, line = state.line) {
   state.place = Math.max(0, Math.min(steps.length - 1, place));
-  if (state.line !== null) state.line = 0;
+  if (state.line !== null) state.line = line;
   show();
 }
 
@@ -73,24 +74,22 @@ function move(direction) {
   }
   const place = state.place + direction;
   if (place < 0 || place >= steps.length) return false;
-  goTo(place);
-  if (state.line !== null && direction < 0) {
-    state.line = longest - 1;
-    show();
-  }
+  goTo(place, direction < 0 ? longest - 1 : 0);
   return true;
 }
 
 function pause() {
   clearInterval(state.timer);
   state.timer = null;
+  by("where").ariaLive = "polite";
   by("play").textContent = "play";
 }
 
 function play() {
   if (state.timer !== null) return pause();
   if (calm.matches) return undefined;
-  if (state.place === steps.length - 1) goTo(0);
+  by("where").ariaLive = "off";         // not read aloud many times a second
+  if (state.place === steps.length - 1) goTo(0, 0);
   const wait = Math.max(60, Math.min(500, 2e4 / steps.length));     // 20 s for all
   state.timer = setInterval(() => move(1) || pause(), state.line === null ? wait : 900);
   by("play").textContent = "pause";

@@ -65,8 +65,8 @@ function histogram(line, unchanged, decades) {
   const drawing = element("svg", {class: "drawing", viewBox: `0 0 ${WIDTH} 195`,
     role: "img", "aria-label": "Histogram of the sizes of steps"});
   const note = html("p", {class: "note"});
-  const panel = html("div", {class: "panel"}, html("h4", {}, line.label), drawing,
-    note);
+  const heading = line.label ? [html("h4", {}, line.label)] : [];
+  const panel = html("div", {class: "panel"}, ...heading, drawing, note);
   return {panel, moveTo: (step) => {
     const at = line.rowOf(step);
     const counts = at === undefined ? [] : Array.from({length: decades.length + 1},
