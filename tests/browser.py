@@ -100,6 +100,14 @@ class Browser:
                       windowsVirtualKeyCode={"ArrowLeft": 37, "ArrowRight": 39,
                                              " ": 32, "Tab": 9}[key])
 
+    def touch(self, *places):
+        """A finger put down at the first (x, y), drawn along the others, and lifted."""
+        self.call("Emulation.setTouchEmulationEnabled", enabled=True)
+        for n, (x, y) in enumerate(places):
+            self.call("Input.dispatchTouchEvent", type="touchMove" if n else
+                      "touchStart", touchPoints=[{"x": x, "y": y}])
+        self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
     @property
     def complaints(self):
         """Errors, and whatever the console says: violations of the page's policy."""

@@ -472,6 +472,10 @@ def test_axes_charts_and_a_finger(tiny_data, tmp_path):
                         "chart.scrollIntoView({block: 'center'});"
                         "const box = chart.getBoundingClientRect();"
                         "return [box.right - 11, box.top + 20]; })()")
+        page.touch((x, y))
+        assert words(page, "#where") == [f"update {STEPS}"]
+        page.touch(*((x - past, y) for past in range(0, 300, 20)))
+        assert words(page, "#where") == ["update 1"]
         for kind in ("mousePressed", "mouseReleased"):
             page.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left",
                       clickCount=1)
