@@ -42,6 +42,45 @@ def test_what_is_no_input_gradient_is_refused():
         FGSM()(model, *examples(4))
 
 
+def raising(error):
+    def call(*arguments):
+        raise error
+    return call
+
+
+class NoArray:
+    """As a torch tensor that requires grad."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+
+@pytest.mark.parametrize("method", ["logits", "vjp", "linearize"])
+@pytest.mark.parametrize("call, words", [
+    (raising(ValueError("two\nlines")), "ValueError: two lines"),
+    (raising(NotImplementedError()), "NotImplementedError"),
+    (raising(MemoryError()), "MemoryError"), (raising(SystemExit(3)), "SystemExit: 3"),
+    (lambda *arguments: NoArray(), "requires grad")],
+    ids=["two lines", "nothing said", "memory", "exit", "tensor"])
+def test_what_a_model_raises_is_told_in_a_line(method, call, words):
+    if method == "linearize" and words == "requires grad":
+        def call(x):
+            return NoArray(), None
+    model = LogitsAndVjp(network())
+    setattr(model, method, call)
+    with pytest.raises(InputError, match=words) as told:
+        FGSM()(model, *examples(4))
+    assert str(told.value).startswith(f"the model's {method} raised ")
+    assert "\n" not in str(told.value)
+
+
+def test_what_the_vjp_of_linearize_raises_is_told_in_a_line():
+    model = LogitsAndVjp(network())
+    model.linearize = lambda x: (model.net.logits(x), raising(KeyError("w")))
+    with pytest.raises(InputError, match="the model's vjp raised KeyError: 'w'"):
+        FGSM()(model, *examples(4))
+
+
 class Probabilities(LogitsAndVjp):
     def logits(self, x):
         p = np.exp(self.net.logits(x))

@@ -3,7 +3,7 @@ import warnings
 
 import numpy as np
 
-from npgm.errors import InputError
+from npgm.errors import InputError, told
 
 LOOKED_AT = 8       # examples that a model is tried on before an attack
 AGREEMENT = 1e-4    # of what the logits of an example differ by
@@ -40,32 +40,38 @@ def _agree(z, other):
 
 class Guarded:
     """Any object with logits(x) and vjp(x, dz), handed what it may overwrite: copies,
-    in the shape of the examples. What comes back is checked and copied too."""
+    in the shape of the examples. What comes back is checked and copied too; what is
+    raised is told as InputError."""
 
     def __init__(self, model, shape):
         self.model, self.shape = model, shape
 
     def logits(self, x):
         """z (N, C). Raises InputError if the model gives anything else."""
-        return _checked_logits(self.model.logits(self._own(x)), len(x))
+        with told("the model's logits"):
+            z = np.array(self.model.logits(self._own(x)))
+        return _checked_logits(z, len(x))
 
     def vjp(self, x, dz):
         """J(x)^T dz (N, D), in the dtype of x."""
-        return self._rows(self.model.vjp(self._own(x), dz.copy()), x)
+        return self._rows(lambda dz: self.model.vjp(self._own(x), dz), x, dz)
 
     def linearize(self, x):
         """z, and the function dz -> J(x)^T dz; one forward pass if the model's own
         linearize saves the other."""
         if not hasattr(self.model, "linearize"):
             return self.logits(x), lambda dz: self.vjp(x, dz)
-        z, vjp = self.model.linearize(self._own(x))
-        return _checked_logits(z, len(x)), lambda dz: self._rows(vjp(dz.copy()), x)
+        with told("the model's linearize"):
+            z, vjp = self.model.linearize(self._own(x))
+            z = np.array(z)
+        return _checked_logits(z, len(x)), lambda dz: self._rows(vjp, x, dz)
 
     def _own(self, x):
         return x.reshape(len(x), *self.shape).copy()
 
-    def _rows(self, dx, x):
-        dx = np.asarray(dx)
+    def _rows(self, vjp, x, dz):
+        with told("the model's vjp"):
+            dx = np.asarray(vjp(dz.copy()))
         if dx.shape not in (x.shape, (len(x), *self.shape)) or dx.dtype.kind != "f":
             raise InputError(f"vjp gives {dx.dtype}{dx.shape}: it must give floats in "
                              f"the shape of x, {(len(x), *self.shape)}")
@@ -73,7 +79,6 @@ class Guarded:
 
 
 def _checked_logits(z, count):
-    z = np.array(z)
     if z.ndim != 2 or len(z) != count or z.dtype.kind != "f":
         raise InputError(f"logits gives {z.dtype}{z.shape} for {count} examples: it "
                          "must give floats (N, C), a row an example")
