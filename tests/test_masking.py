@@ -39,10 +39,10 @@ def test_what_hid_an_image():
                  "pgd": np.array([yes, yes, no, no, no, no]),
                  "pgd_repaired": np.array([yes, yes, yes, no, no, no]),
                  "square": np.array([yes, no, no, yes, yes, no])},
-        lost={"pgd_repaired": np.array([no, no, no, yes, no, yes])},
-        distance=np.zeros(6), fooling=np.zeros((6, 1)))
+        lost={"pgd_repaired": np.array([no, no, no, yes, no, yes])}, rise={},
+        still=None, random=False, distance=np.zeros(6), fooling=np.zeros((6, 1)))
     assert {name: list(np.flatnonzero(share))
-            for name, share in masking.parts(outcome).items()} == {
+            for name, share in outcome.parts.items()} == {
         "as_attacked": [0, 1], "rounding": [2], "silent": [3], "other": [4],
         "held": [5]}
 

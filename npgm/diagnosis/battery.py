@@ -7,7 +7,7 @@ import numpy as np
 from npgm.attacks import (APGD, FGSM, PGD, Attack, DeepFool, RandomSign, Square,
                           Transfer)
 from npgm.attacks.base import bounded
-from npgm.losses import cross_entropy, mistakes
+from npgm.losses import cross_entropy, log_odds, mistakes
 from npgm.vanishing import in_float64
 
 
@@ -29,6 +29,7 @@ LOSSES = (("_float64", "residual in float64", in_float64(cross_entropy)),
           ("_repaired", "residual repaired", "log_odds"),
           ("_margin", "logit margin", "margin"), ("_dlr", "DLR", "dlr"),
           ("_mifpe", "MIFPE's scaled logits", "mifpe"))
+CLEARLY = 2     # times what random signs do, a step along a gradient must do more
 ITERATED = ("_margin", "_repaired")     # those that PGD and APGD go by
 
 
@@ -83,12 +84,18 @@ def battery(epsilon, clip, seed, classes, effort, surrogate=None):
 class Outcome:
     """Of N examples, {name: ...} of the attacks made. success: (N,), the model is wrong
     on what the attack made, within epsilon and clip. lost: (N,), its gradient was
-    exactly zero at some step after the first. distance (N,): the largest change of a
+    exactly zero at some step. rise: (N,), by how much the log odds against the label
+    rose, of one step along the gradient and of random signs. still: (N,), FGSM as
+    attacked changed no pixel. random: two calls of the
+    model differ, so that each attack is a draw. distance (N,): the largest change of a
     pixel of the smallest one known that fools, infinite if none is. fooling (N, ...):
     one that fools, the examples themselves where there is none."""
 
     success: dict
     lost: dict
+    rise: dict
+    still: np.ndarray
+    random: bool
     distance: np.ndarray
     fooling: np.ndarray
 
@@ -102,12 +109,38 @@ class Outcome:
         """(N,): wrong after any attack, or before."""
         return np.logical_or.reduce(list(self.success.values()))
 
+    @property
+    def strongest(self):
+        """(N,): the same; of a random model, of which so many draws would make any
+        example wrong, what the one attack finds that finds most."""
+        return max(self.success.values(), key=np.mean) if self.random else self.fooled
 
-def attack_all(entries, model, x, y, epsilon, clip, z):
+    def leads_nowhere(self, cause):
+        """(N,): one step along the gradient as attacked goes nowhere, or raises the log
+        odds hardly more than random signs do; where logits are random or coarse, causes
+        (N,), the log odds cannot tell."""
+        hardly = self.rise["fgsm"] <= CLEARLY * np.maximum(self.rise["random_sign"], 0)
+        return self.still | (hardly & ~np.isin(cause, ("random", "coarse_logits")))
+
+    @property
+    def parts(self):
+        """{name: (N,)}: which examples PGD fools as attacked; which only with the
+        residual repaired: rounding hid them; which only something else, as the repaired
+        gradient died on its way: silent layers hid them; which else; which nothing."""
+        attacked, repaired = self.success["pgd"], self.success["pgd_repaired"]
+        rest, lost = self.strongest & ~attacked & ~repaired, self.lost["pgd_repaired"]
+        return {"as_attacked": attacked, "rounding": repaired & ~attacked,
+                "silent": rest & lost, "other": rest & ~lost,
+                "held": ~(attacked | repaired | rest)}
+
+
+def attack_all(entries, model, x, y, epsilon, clip, z, random=False):
     """Make every attack of a battery. x (N, ...): as the model takes it; z (N, C): its
-    logits of x. Yields the Outcome so far, before the first and after each."""
+    logits of x; random: whether two calls differ. Yields the Outcome so far, before the
+    first and after each."""
     natural = mistakes(z, y)
-    outcome = Outcome({"natural": natural}, {}, np.where(natural, 0, np.inf), x.copy())
+    outcome = Outcome({"natural": natural}, {}, {}, None, random,
+                      np.where(natural, 0, np.inf), x.copy())
     yield outcome
     for name, entry in entries.items():
         result = entry.attack(model, x, y)
@@ -117,11 +150,19 @@ def attack_all(entries, model, x, y, epsilon, clip, z):
             x_adv = bounded(x_adv, x, x.dtype.type(epsilon))
             success = mistakes(model.logits(x_adv), y)
         outcome.shorten(epsilon, success)
-        outcome.lost[name] = result.lost_at > 0
+        outcome.lost[name] = result.lost_at >= 0
+        if name == "fgsm":
+            outcome.still = farthest(x_adv, x) == 0
+        if name in ("fgsm", "random_sign"):
+            outcome.rise[name] = _log_odds(model.logits(x_adv), y) - _log_odds(z, y)
         new = success & ~outcome.fooled
         outcome.fooling[new] = x_adv[new]
         outcome.success[name] = success
         yield outcome
+
+
+def _log_odds(z, y):
+    return log_odds(z.astype("float64"), y)[0]
 
 
 def farthest(x_adv, x):

@@ -28,8 +28,7 @@ CAUSES = {
     "label_rounded": "the label's entry of the residual is rounded to zero",
     "sound": "the gradient is right",
 }
-# Of a gradient that is exactly zero; of one that is alive, but for rounding.
-ZERO = ("cut", "silent", "residual_rounded")
+# Of a gradient that is alive, but for rounding.
 ALIVE = ("residual_rounded", "label_rounded", "sound")
 PIECE = 500
 DIRECTIONS = 4          # drawn at random, for each example
@@ -61,10 +60,11 @@ class Gradients:
 
 def steps_of(x, z, scale):
     """The two steps of the differences, longest first, for examples x that span `scale`
-    and logits z: for the dtype of the coarser of the two."""
+    and logits z: for the dtype of the coarser of the two, and never lost in x."""
     unit = max(np.finfo(array.dtype).eps for array in (x, z))
-    longest = float(np.clip(unit ** (1 / 3), SHORTEST, LONGEST)) * scale
-    return longest, longest / RATIO
+    shortest = float(np.clip(unit ** (1 / 3), SHORTEST, LONGEST)) * scale / RATIO
+    shortest = max(shortest, ROUNDINGS * float(np.spacing(np.abs(x).max())))
+    return RATIO * shortest, shortest
 
 
 def gradients(model, x, y, scale, seed=0):
@@ -127,24 +127,27 @@ def _differences(model, x, gradient, rows, scale, seed):
     signs = [2 * draws(seed, rows, lambda rng, count: rng.integers(
         0, 2, (count, x.shape[1]), np.int8), k) - 1 for k in range(DIRECTIONS)]
     directions = [np.asarray(s, x.dtype) for s in (*signs, np.sign(gradient.dx))]
-    slope = np.stack([np.einsum("nd,nd->n", gradient.dx, s, dtype="float64")
-                      for s in directions], axis=1)
     moves = np.zeros(len(x), bool)
-    measured, doubt = [], []
+    slopes, measured, doubt = [], [], []
     for step in steps_of(x, gradient.z, scale):
-        along = []
+        slope, change = [], []
         for s in directions:
             above, below = x + x.dtype.type(step) * s, x - x.dtype.type(step) * s
             z, other = model.logits(above), model.logits(below)
             moves |= (z != other).any(axis=1) & finite_rows(z) & finite_rows(other)
-            change = (z.astype("float64") - other) * gradient.dz
-            along.append(change.sum(axis=1) / (2 * step))
-        measured.append(np.stack(along, axis=1))
+            slope.append(_dot(gradient.dx, above - below) / (2 * step))
+            change.append(_dot(gradient.dz, z.astype("float64") - other) / (2 * step))
+        slopes.append(np.stack(slope, axis=1))
+        measured.append(np.stack(change, axis=1))
         unit = np.spacing(np.abs(gradient.z).max(axis=1)).astype("float64")
         doubt.append(ROUNDINGS * unit / step)
-    longer, shorter = measured
-    return _Differences(moves, _error(longer, shorter, doubt[0] + doubt[1])
-                        > DISAGREEMENT, _error(slope, shorter, doubt[1]))
+    return _Differences(moves, _error(*measured, sum(doubt)) > DISAGREEMENT,
+                        _error(slopes[1], measured[1], doubt[1]))
+
+
+def _dot(a, b):
+    """(N,): of rows, in float64."""
+    return np.einsum("nd,nd->n", a, b, dtype="float64")
 
 
 def _error(a, b, doubt):
@@ -160,16 +163,13 @@ def normalized(z):
                           1e-12)
 
 
-def are_probabilities(z):
-    """Whether all rows of z (N, C) look like probabilities: not below 0, of sum 1."""
-    z = z[np.isfinite(z).all(axis=1)].astype("float64")
-    return bool(len(z) and (z >= 0).all() and (np.abs(z.sum(axis=1) - 1) < 1e-3).all())
-
-
 def saturated(z):
-    """(N,): the rows are probabilities, and one of them is so near to 1 that the
-    softmax they come from passes hardly a gradient on."""
-    return are_probabilities(z) & (z.max(axis=1) > 1 - SATURATED)
+    """(N,): the logits of an example look like probabilities, not below 0 and of sum 1,
+    and one of them is so near to 1 that the softmax they come from passes hardly a
+    gradient on."""
+    z = z.astype("float64")
+    return ((z >= 0).all(axis=1) & (np.abs(z.sum(axis=1) - 1) < 1e-3)
+            & (z.max(axis=1) > 1 - SATURATED))
 
 
 def _clipped(z):

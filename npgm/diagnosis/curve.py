@@ -25,35 +25,38 @@ class Curve:
 def security_curve(model, x, y, epsilon, clip, seed, outcome, farthest):
     """The Curve of a model at x (N, ...), and outcome.distance shortened by what is
     found. It ends where the strongest reaches everything, or at `farthest`, the range
-    of the data."""
-    near = [fraction * epsilon for fraction in FRACTIONS]
-    for e in near[1:-1]:
-        _look(model, x, y, e, clip, seed, outcome)
-    far = []
-    for fraction in BEYOND:
-        if np.isfinite(outcome.distance).all() or fraction * epsilon > farthest:
-            break
-        far.append(fraction * epsilon)
-        _look(model, x, y, far[-1], clip, seed, outcome)
-    epsilons = (*near, *far)
-    errors = {name: attack.sweep(model, x, y, epsilons).success
-              for name, attack in (("attacked", FGSM(clip=clip)),
-                                   ("repaired", FGSM(loss="log_odds", clip=clip)),
-                                   ("random", RandomSign(seed=seed, clip=clip)))}
-    for success in errors.values():
-        for e, fooled in zip(epsilons, success):
-            outcome.shorten(e, fooled)
-    errors["strongest"] = np.array([outcome.distance <= e for e in epsilons])
-    return Curve(epsilons, {name: tuple(map(float, success.mean(axis=1)))
-                            for name, success in errors.items()})
+    of the data; of a random model, where each attack is a draw, at epsilon."""
+    epsilons = [fraction * epsilon for fraction in FRACTIONS]
+    if not outcome.random:
+        for e in epsilons[1:-1]:
+            _look(model, x, y, e, clip, seed, outcome)
+        for fraction in BEYOND:
+            if np.isfinite(outcome.distance).all() or fraction * epsilon > farthest:
+                break
+            epsilons.append(fraction * epsilon)
+            _look(model, x, y, epsilons[-1], clip, seed, outcome)
+    success = {name: attack.sweep(model, x, y, epsilons).success
+               for name, attack in (("attacked", FGSM(clip=clip)),
+                                    ("repaired", FGSM(loss="log_odds", clip=clip)),
+                                    ("random", RandomSign(seed=seed, clip=clip)))}
+    errors = {name: [float(hit.mean()) for hit in hits]
+              for name, hits in success.items()}
+    for e, *hits in zip(epsilons, *success.values()):
+        outcome.shorten(e, np.logical_or.reduce(hits))
+    errors["strongest"] = [_strongest(outcome, e, epsilon, shares)
+                           for e, *shares in zip(epsilons, *errors.values())]
+    return Curve(tuple(epsilons), {name: tuple(e) for name, e in errors.items()})
+
+
+def _strongest(outcome, e, epsilon, shares):
+    """The largest error known at e. shares: those of the attacks made there."""
+    if outcome.random:
+        return max([*shares, outcome.strongest.mean() if e == epsilon else 0])
+    return float((outcome.distance <= e).mean())
 
 
 def _look(model, x, y, epsilon, clip, seed, outcome):
-    """PGD, with the residual repaired, on what nothing is known to fool so near."""
-    rest = np.flatnonzero(outcome.distance > epsilon)
-    if rest.size:
-        attack = PGD(epsilon, STEPS, epsilon / 5, "log_odds", clip, seed,
-                     until_fooled=True)
-        success = np.zeros(len(x), bool)
-        success[rest] = attack(model, x[rest], y[rest]).success
-        outcome.shorten(epsilon, success)
+    """PGD, with the residual repaired: what does it fool so near?"""
+    attack = PGD(epsilon, STEPS, epsilon / 5, "log_odds", clip, seed,
+                 until_fooled=True)
+    outcome.shorten(epsilon, attack(model, x, y).success)

@@ -87,11 +87,12 @@ def _measure(model, x, y, epsilon, clip, seed, entries):
     low, high = clip or (float(x.min()), float(x.max()))
     scale = (high - low) or 1.0
     found = causes.gradients(rows_model, rows, y, scale, seed)
-    for outcome in battery.attack_all(entries, model, x, y, epsilon, clip, found.z):
-        pass
+    random = bool(np.mean(found.cause == "random") >= verdict.ENOUGH)
+    *_, outcome = battery.attack_all(entries, model, x, y, epsilon, clip, found.z,
+                                     random)
     security = curve.security_curve(model, x, y, epsilon, clip, seed, outcome, scale)
     looked_for = signs.warning_signs(model, x, y, epsilon, clip, seed, outcome.success)
-    findings = _findings(found.cause, outcome, epsilon)
+    findings = _findings(found.cause, outcome, security, epsilon)
     return {"arithmetic": arithmetic(found.z, y), "cause": found.cause,
             "steps": causes.steps_of(x, found.z, scale),
             "sign_agreement": _mean(found.agreement), "success": outcome.success,
@@ -100,27 +101,42 @@ def _measure(model, x, y, epsilon, clip, seed, entries):
             "worst": worst_examples(model, x, y, outcome, found.z)}
 
 
-def _findings(cause, outcome, epsilon):
+def _findings(cause, outcome, security, epsilon):
     success, everything = outcome.success, np.ones(len(cause), bool)
-    # A gradient of zero shows nothing, whether or not another attack does.
-    hidden = ~success["fgsm"] & (outcome.fooled | np.isin(cause, causes.ZERO))
-    alive = np.isin(cause, causes.ALIVE)
-    silent = (cause == "silent") | (outcome.lost["apgd_repaired"] & alive)
+    natural, alive = success["natural"], np.isin(cause, causes.ALIVE)
     pairs = [(success[f"{name}_repaired"], success[name]) for name in ("fgsm", "pgd")]
     repaired, attacked = max(pairs, key=lambda pair: _more(*pair))
-    black = _any(success, BLACK_BOX) & ~_any(success, success.keys() - BLACK_BOX)
-    one, many = (_any(success, names) & alive & ~success["natural"]
+    black, white = (_any(success, names) for names in (
+        BLACK_BOX, success.keys() - BLACK_BOX))
+    one, many = (_any(success, names) & alive & ~natural
                  for names in (ONE_STEP, MANY_STEPS))
-    robust = outcome.distance <= epsilon
+    half = security.epsilons.index(epsilon / 2)
+    robust = (outcome.strongest if outcome.random else outcome.distance <= epsilon)
     return verdict.Findings(
-        causes=_shares(cause, everything), hidden=_shares(cause, hidden),
+        count=len(cause), causes=_shares(cause, everything),
+        hidden=_hidden(cause, outcome), lost=_mean(outcome.parts["silent"] & alive),
         errors={name: _mean(hit) for name, hit in success.items()},
         rounded=_more(repaired, attacked),
         rounded_chance=paired_exact(repaired, attacked),
-        lost=_mean(silent & hidden), black=_mean(black),
-        black_chance=paired_exact(black, ~everything),
+        black=_mean(black & ~white), black_chance=paired_exact(black, white),
         one=_mean(one), many=_mean(many), many_chance=paired_exact(many, one),
+        one_half=max(security.errors[name][half] for name in ("attacked", "repaired"))
+        - _mean(natural), many_half=security.errors["strongest"][half] - _mean(natural),
         robust_error=_mean(robust), interval=wilson(int(robust.sum()), len(robust)))
+
+
+def _hidden(cause, outcome):
+    """{cause: share} as Findings.hidden has it."""
+    right = ~outcome.success["natural"]
+    standing, fooled = ~outcome.success["fgsm"] & right, outcome.strongest & right
+    nowhere, shares = outcome.leads_nowhere(cause), {}
+    for name in causes.CAUSES:
+        here = cause == name
+        hides = here & standing & nowhere
+        if (here & right & ~standing).sum() < verdict.PART * (here & fooled).sum():
+            hides |= here & standing & fooled
+        shares[name] = _mean(hides)
+    return {name: share for name, share in shares.items() if share}
 
 
 def _shares(cause, among):

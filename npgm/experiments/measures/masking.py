@@ -55,18 +55,8 @@ def side_by_side(net, data):
         numbers.update({f"{name}_error_{epsilon}": percent(success)
                         for name, success in errors.items()})
         numbers.update({f"{name}_{epsilon}": percent(share)
-                        for name, share in parts(outcome).items()})
+                        for name, share in outcome.parts.items()})
     return numbers
-
-
-def parts(outcome):
-    """{name: (N,)}: which examples PGD fools as attacked; which only with the residual
-    repaired: rounding hid them; which only something else, as the repaired gradient
-    died on its way: silent layers hid them; which else; which nothing."""
-    attacked, repaired = outcome.success["pgd"], outcome.success["pgd_repaired"]
-    rest, lost = outcome.fooled & ~attacked & ~repaired, outcome.lost["pgd_repaired"]
-    return {"as_attacked": attacked, "rounding": repaired & ~attacked,
-            "silent": rest & lost, "other": rest & ~lost, "held": ~outcome.fooled}
 
 
 def _side_by_side(name, heading):
