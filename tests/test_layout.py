@@ -269,6 +269,8 @@ def test_the_built_package_has_mnist_in_it():
     from npgm.data import FILES, MNIST
     setup = configparser.ConfigParser()
     setup.read(PACKAGE.parent / "setup.cfg")
-    patterns = setup["options.package_data"]["npgm"].replace(",", " ").split()
+    patterns = setup["options.package_data"]["npgm"].split()    # a line each
+    assert not any("," in pattern for pattern in patterns)
     shipped = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
     assert {MNIST / f"{name}.gz" for name in FILES.values()} <= shipped
+    assert set(PACKAGE.glob("tracing/web/*.js")) <= shipped
