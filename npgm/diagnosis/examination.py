@@ -18,8 +18,8 @@ from npgm.network import MLP
 from npgm.streams import say
 
 # Attacks along the gradient at x itself, and along many; those of a black box.
-ONE_STEP = ("fgsm", "fgsm_repaired")
-MANY_STEPS = ("pgd", "pgd_repaired", "apgd", "apgd_repaired")
+ALONG_ONE = ("fgsm", "fgsm_repaired")
+ALONG_MANY = ("pgd", "pgd_repaired", "apgd", "apgd_repaired")
 BLACK_BOX = {"square", "transfer", "random_sign"}
 
 
@@ -32,10 +32,9 @@ def diagnose(model, x, y, epsilon=0.25, clip="data", seed=0, quick=False,
     labels. epsilon: the largest change of a pixel, above 0. clip: (low, high), what an
     attacked pixel may be; None for no bounds; "data": (0, 1) if x lies within, else no
     bounds. quick: shorter attacks, for a look. black_box: with Square and transfer,
-    which take most of the time. progress: tells the cost on standard error, with
-    a bar where that is a terminal.
-    name: what reports call the model. The same seed gives the same numbers. Raises
-    InputError if model, x or y do not fit each other.
+    which take most of the time. progress: tells the cost on standard error, with a bar
+    where that is a terminal. name: what reports call the model. The same seed gives the
+    same numbers. Raises InputError if model, x or y do not fit each other.
     """
     epsilon = checks.number("epsilon", epsilon, above=True)
     seed = checks.seed(seed)
@@ -56,6 +55,7 @@ def diagnose(model, x, y, epsilon=0.25, clip="data", seed=0, quick=False,
                   mininterval=0.5, disable=None if progress else True) as bar:
             counted = Counted(model, bar.update)
             measured = _measure(counted, x, y, epsilon, clip, seed, entries)
+        wide = _agreement_float64(model, rows, y)
     return Report(
         name=str(name),
         settings={"epsilon": epsilon, "clip": clip, "seed": seed, "quick": bool(quick),
@@ -63,7 +63,7 @@ def diagnose(model, x, y, epsilon=0.25, clip="data", seed=0, quick=False,
         headings={name: entry.heading for name, entry in entries.items()},
         cost={"planned_calls": planned, "calls": counted.calls,
               "seconds": round(time.monotonic() - start, 1)},
-        sign_agreement_float64=_agreement_float64(model, rows, y), **measured)
+        sign_agreement_float64=wide, **measured)
 
 
 def _clip(clip, x):
@@ -109,7 +109,7 @@ def _findings(cause, outcome, security, epsilon):
     black, white = (_any(success, names) for names in (
         BLACK_BOX, success.keys() - BLACK_BOX))
     one, many = (_any(success, names) & alive & ~natural
-                 for names in (ONE_STEP, MANY_STEPS))
+                 for names in (ALONG_ONE, ALONG_MANY))
     half = security.epsilons.index(epsilon / 2)
     robust = (outcome.strongest if outcome.random else outcome.distance <= epsilon)
     return verdict.Findings(
