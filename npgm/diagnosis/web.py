@@ -60,7 +60,8 @@ def _advice(report):
         if report.settings["quick"] else
         f"Report a robust error of at least {percent(report.robust_error)} ({low} to "
         f"{high}) at epsilon {report.settings['epsilon']:g}: the union of all attacks "
-        "below, example by example.")
+        "below and of those of the security curve, example by example; of a random "
+        "model, whose every call is a draw, the attack that finds most.")
 
 
 def _with_code(advice):
