@@ -17,12 +17,21 @@ def view(model, x):
             and callable(getattr(model, "vjp", None))):
         raise InputError(f"model is a {type(model).__name__}: give an object with "
                          "logits(x) and vjp(x, dz)")
-    twin = model.compiled() if callable(getattr(model, "compiled", None)) else model
-    if not _is_ours(twin):
-        guarded, x = Guarded(twin, x.shape[1:]), x[:LOOKED_AT]
-        return guarded, _looked_at(guarded, x.reshape(len(x), -1))
-    z = model.logits(x[:LOOKED_AT])
-    return twin if _agree(z, twin.logits(x[:LOOKED_AT])) else model, z.shape[1]
+    model, few = faster(model, x), x[:LOOKED_AT]
+    if not _is_ours(model):
+        guarded = Guarded(model, x.shape[1:])
+        return guarded, _looked_at(guarded, few.reshape(len(few), -1))
+    return model, model.logits(few).shape[1]
+
+
+def faster(model, x):
+    """A model's faster twin, if it has one that gives the same logits of the first
+    examples of x; else the model."""
+    if not callable(getattr(model, "compiled", None)):
+        return model
+    twin, few = model.compiled(), x[:LOOKED_AT]
+    ours = _is_ours(twin)
+    return model if ours and not _agree(model.logits(few), twin.logits(few)) else twin
 
 
 def _is_ours(model):
