@@ -10,6 +10,7 @@ TEXT = f"""npgm {npgm.__version__}: gradient masking and optimizers, arithmetic 
   python -m npgm.experiments --help            every experiment, and its options
   python -m npgm.experiments claims            what holds of the paper
   python -m npgm.tracing adam --steps 3        what three updates do, line by line
+  python -m npgm.diagnosis MODEL --quick       is a model's gradient masked, by what?
 
 From Python:  import npgm;  help(npgm.attacks), help(npgm.optimizers), ...
 README leads from each equation of the paper to the line that computes it."""

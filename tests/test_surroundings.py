@@ -117,6 +117,8 @@ def test_python_m_npgm_says_what_there_is():
     done = subprocess.run([sys.executable, "-m", "npgm"], cwd=ROOT, text=True,
                           capture_output=True)
     assert done.returncode == 0 and "npgm.experiments table2 --quick" in done.stdout
+    for room in ("experiments", "tracing", "diagnosis"):
+        assert f"python -m npgm.{room} " in done.stdout
 
 
 @pytest.mark.slow
