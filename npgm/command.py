@@ -4,7 +4,7 @@ import contextlib
 import signal
 from pathlib import Path
 
-from npgm.errors import Interrupted, NpgmError
+from npgm.errors import InputError, Interrupted, NpgmError
 from npgm.streams import say
 
 
@@ -48,6 +48,26 @@ def positive(text):
     except (ValueError, OverflowError):
         pass
     raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of at least 1")
+
+
+def that(check):
+    """A type of argparse: check(text), which raises ValueError; what an InputError
+    says is told."""
+    def read(text):
+        try:
+            return check(text)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r}: give a number") from None
+    return read
+
+
+def file(text):
+    """The path of a file."""
+    if not text:
+        raise argparse.ArgumentTypeError("give the name of a file")
+    return Path(text)
 
 
 def folder(text):

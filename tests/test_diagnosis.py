@@ -183,7 +183,14 @@ def test_what_cannot_be_done_is_told_in_a_line(change, words, files, tmp_path, c
 
 @pytest.mark.parametrize("options", [
     [], ["net.npz", "--x", "x.npy"], ["net.npz", "--epsilon", "a"],
-    ["net.npz", "--examples", "0"], ["net.npz", "--what"]], ids=str)
+    ["net.npz", "--examples", "0"], ["net.npz", "--what"],
+    ["net.npz", "--epsilon", "0"], ["net.npz", "--epsilon", "nan"],
+    ["net.npz", "--seed", "-1"], ["net.npz", "--seed", "a"],
+    ["net.npz", "--clip", "1", "0"], ["net.npz", "--clip", "nan", "1"],
+    ["net.npz", "--json", ""], ["net.npz", "--x", "", "--y", ""],
+    ["net.npz", "--json", "a", "--html", "a"],
+    ["net.npz", "--json", "a", "--figure", "./a"], ["net.npz", "--json", "net.npz"],
+    ], ids=str)
 def test_a_wrong_command_is_status_2(options):
     with pytest.raises(SystemExit) as status:
         main(options)

@@ -10,10 +10,9 @@ try:
     import ast
     import re
     import warnings
-    from pathlib import Path
 
     from npgm import command, optimizers, plots, storage, streams
-    from npgm.command import folder, positive
+    from npgm.command import file, folder, positive
     from npgm.data import load_dataset
     from npgm.errors import DivergedWarning, InputError
     from npgm.network import MLP
@@ -168,12 +167,6 @@ def setting(text):
         return name, ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return name, value
-
-
-def file(text):
-    if not text:
-        raise argparse.ArgumentTypeError("give the name of a file")
-    return Path(text)
 
 
 def parse(arguments):
