@@ -217,6 +217,44 @@ def test_in_training_too(tiny_data):
     assert net.theta.tobytes() == theta.tobytes()
 
 
+# Rules that hand on an array as it was given.
+
+
+def heavy_ball(theta, g, previous, alpha, mu):
+    """Polyak 1964, by the theta before: the step is remembered as two of them."""
+    step = alpha * g - mu * (theta - previous)
+    return theta - step, theta, step
+
+
+def swapped(theta, g, m, n, alpha):
+    return theta - alpha * (g + m), n, m
+
+
+def test_heavy_ball_is_that_of_a_scalar_loop():
+    optimizer = with_rule(heavy_ball, "theta", "previous", "step",
+                          initial={"previous": 1.0}, mu=0.5)
+    gradients = [3.0, -1.0, 0.5, 2.0]
+    x = before = 1.0
+    expected = []
+    for g in gradients:
+        x, before = x - (0.1 * g - 0.5 * (x - before)), x
+        expected.append(x)
+    np.testing.assert_allclose(follow(optimizer, 1.0, gradients), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", [
+    with_rule(heavy_ball, "theta", "previous", "step", initial={"previous": 0.0},
+              mu=0.9),
+    with_rule(swapped, "theta", "m", "n", initial={"m": 1.0, "n": -2.0})],
+    ids=["heavy ball", "swapped"])
+def test_what_is_kept_may_be_an_array_as_it_was_given(optimizer):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        update = optimizer.compiled()
+    for dtype in DTYPES:
+        assert_same_updates(optimizer, update, dtype)
+
+
 # Parts that do not fit each other
 
 

@@ -14,7 +14,7 @@ import warnings
 
 WRITTEN_AFTER = {
     "optimizers.base.Optimizer.update": "68a1e4799a792971",
-    "optimizers.base.Optimizer.compute": "027501051c58f871",
+    "optimizers.base.Optimizer.compute": "ebb46f34104d3d97",
     "losses.softmax": "3e7cff71c03b6a8d",
     "losses.cross_entropy": "a072148324212404",
     "network.relu": "a96b3c3e062aeaf3",

@@ -93,7 +93,11 @@ class Optimizer:
         if not isinstance(values, tuple) or len(values) != len(names):
             raise InputError(f"{type(self).__name__}: its rule must return a tuple, a "
                              f"value for each of {', '.join(names)}")
-        return dict(zip(names, values))
+        # What is still the array given would change with it once the update is made.
+        given = (theta, *(getattr(state, name) for name in self.initial))
+        return {name: value.copy() if any(np.may_share_memory(value, array)
+                                          for array in given) else value
+                for name, value in zip(names, values)}
 
     def compiled(self):
         """The function `update`, its rule compiled into one loop over theta: the same
