@@ -1,6 +1,8 @@
 """A rule worked line by line: what is printed can be followed to the last bit."""
 import ast
+import functools
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -11,8 +13,8 @@ from test_own_optimizers import half, with_rule
 from test_tracing import OWN, every_dtype, every_optimizer, traced
 
 from npgm.errors import InputError
-from npgm.optimizers import ONE
-from npgm.tracing import pseudocode, terminal
+from npgm.optimizers import ONE, quantities
+from npgm.tracing import pseudocode, terminal, web
 
 NAMES = ["W1[3,2]", "b1[0]", "b2[1]"]
 MATHEMATICS = {"sqrt": np.sqrt, "maximum": np.maximum, "float32": np.float32,
@@ -182,6 +184,108 @@ def test_a_rule_that_cannot_be_read_is_told_and_shown_by_its_quantities(
         pseudocode.lines(optimizer.rule)
     _, trace = traced(tiny_data, optimizer, steps=2, parameters=NAMES)
     assert f"theta = {trace['theta'][1, 2]!s}" in terminal.worked(trace)
+
+
+def told_by_wrapping(rule):
+    @functools.wraps(rule)
+    def clipped(theta, g, m, alpha):
+        return rule(theta, np.clip(g, np.float32(-1e-3), np.float32(1e-3)), m, alpha)
+    return clipped
+
+
+@told_by_wrapping
+def decorated(theta, g, m, alpha):
+    return theta - alpha * g, m + g
+
+
+def with_another_name_for_it(theta, g, m, alpha):
+    old = m
+    m *= np.float32(0.5)
+    m += g
+    return theta - alpha * (m + old), m
+
+
+def of_two_dtypes(theta, g, m, alpha):
+    return theta - alpha * g * np.float64(0.3), m + g
+
+
+@pytest.mark.parametrize("rule", [decorated, with_another_name_for_it, of_two_dtypes])
+def test_lines_that_lead_elsewhere_than_the_run_are_not_shown(rule, tiny_data, refused):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, trace = traced(tiny_data, with_rule(rule, "theta", "m"), steps=3,
+                          parameters=NAMES)
+    with refused(InputError, rule.__name__, "than was recorded"):
+        trace.worked(2)
+    shown = terminal.worked(trace)
+    assert f"theta = {trace['theta'][2, 2]!s}" in shown and "alpha * " not in shown
+    assert '"lines":null' in web.document({"one": trace})
+
+
+def constant_first(theta, g, m, alpha):
+    beta = 0.9
+    m = beta * m + g
+    return theta - alpha * m, m
+
+
+def of_all_kinds(theta, g, m, alpha):
+    kind = g.dtype
+    both = g + m, g - m
+    zero = 0.0 if alpha > 0 else g
+    m = both[0].astype(kind)
+    large = np.abs(g) > 1
+    return theta - alpha * m - zero, np.where(large, m, m)
+
+
+def by_keyword(theta, g, m, alpha):
+    m = scaled(m, g=g)
+    return theta - alpha * m, m
+
+
+def scaled(m, g):
+    return m + g
+
+
+def shown_of(rule, data):
+    """What terminal and page, the latter without its numbers, say of one parameter."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, trace = traced(data, with_rule(rule, "theta", "m"), steps=2,
+                          parameters=NAMES)
+    assert '"lines":[' in web.document({"one": trace})
+    return trace, terminal.worked(trace).split("\n\n")[2]
+
+
+def test_a_constant_in_the_first_line_is_no_docstring(tiny_data):
+    _, shown = shown_of(constant_first, tiny_data)
+    assert "  beta = 0.9\n       = 0.9\n  m = beta * m + g\n" in shown
+
+
+def test_lines_that_are_no_number_a_parameter_are_shown_without(tiny_data):
+    trace, shown = shown_of(of_all_kinds, tiny_data)
+    assert "\n  kind = g.dtype\n  both = (g + m, g - m)\n  zero = " in shown
+    assert "\n    = both[0].astype(kind)\n" not in shown
+    results = {line.target: result for line, _, result in trace.worked(1)}
+    assert results["kind"] is None and results["both"] is None
+    assert results["zero"].tolist() == [0, 0, 0] and results["zero"].dtype == "float32"
+    assert results["large"].tolist() == [False, False, False]
+
+
+def test_keywords_stay_as_they_are(tiny_data):
+    trace, shown = shown_of(by_keyword, tiny_data)
+    assert f"= scaled(0, g={pseudocode._within(trace['g'][0, 0])})" in shown
+
+
+def raising(theta, g, m, alpha):
+    assert g.base is None
+    return theta - alpha * g, m
+
+
+def test_a_line_that_raises_is_told(refused):
+    three = np.zeros(3, "float32")
+    with refused(InputError, "raising", "AssertionError"):
+        list(pseudocode.worked(quantities("theta", "m")(raising), {
+            "theta": three, "g": np.zeros(4)[1:], "m": three, "alpha": 1}))
 
 
 def test_one_is_one():

@@ -7,20 +7,19 @@ import ast
 import functools
 import inspect
 import numbers
-import re
 import textwrap
 from dataclasses import dataclass
 from types import CodeType
 
 import numpy as np
 
-from npgm.errors import InputError
+from npgm.errors import InputError, told
 
 
 @dataclass(frozen=True)
 class Line:
-    """target = formula, one line of a rule. names: what of the formula is replaced by
-    numbers. parts: the formula, cut at those names. returned: it stands behind the
+    """target = formula, one line of a rule. names: what of the formula may be replaced
+    by numbers. parts: the formula, cut at those names. returned: it stands behind the
     rule's `return`. A line that is no assignment to one name (an if, a loop) has its
     text for a formula, no target and no names."""
 
@@ -31,10 +30,15 @@ class Line:
     code: CodeType
     returned: bool
 
+    @property
+    def plain(self):
+        """The line without numbers."""
+        return f"{self.target} = {self.formula}" if self.target else self.formula
+
     def with_numbers(self, values):
         """The formula with numbers put in, values {name: number}: negative ones in
         parentheses, each as short as it can be read back in its dtype."""
-        return "".join(_within(values[part]) if part in self.names else part
+        return "".join(_within(values[part]) if part in values else part
                        for part in self.parts)
 
 
@@ -48,7 +52,8 @@ def lines(rule):
     """The Lines of a rule, those of what it returns last. Raises InputError where its
     source is not to be had, or is not line after line."""
     *body, last = _definition(rule).body
-    if body and isinstance(getattr(body[0], "value", None), ast.Constant):
+    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value,
+                                                             ast.Constant):
         body = body[1:]         # its docstring
     values = getattr(getattr(last, "value", None), "elts", ())
     if not isinstance(last, ast.Return) or len(values) != len(rule.quantities) or any(
@@ -69,18 +74,36 @@ def lines(rule):
 
 
 def worked(rule, inputs):
-    """Yield (Line, {name: number}, result) for each line of a rule, from inputs {name:
-    number, or array}: theta, g and what the rule takes. The result of a line without a
-    target is None. Raises InputError as lines does."""
+    """Yield (Line, {name: number}, result (K,)) for each line of a rule, from inputs
+    {name: number, or (K,)}: theta, g and what the rule takes. What is not one number
+    for each of the K parameters is left out; as a result it is None. Raises InputError
+    as lines does, and where a line raises."""
     theta, g, *others = inspect.signature(rule).parameters
-    scope = {**_place(rule), theta: inputs["theta"], g: inputs["g"],
+    given = {theta: inputs["theta"], g: inputs["g"],
              **{name: inputs[name] for name in others}}
+    scope = {**_place(rule), **given}
     for line in lines(rule):
-        operands = {name: scope[name] for name in line.names}
+        operands = {name: scope[name] if scope[name] is given.get(name)
+                    else _each(scope[name], inputs["theta"])
+                    for name in line.names if name in scope}
         here = dict(scope) if line.returned else scope      # returned all at once
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), told(f"the rule {rule.__name__}, read line by "
+                                             f"line, at {line.formula!r}"):
             exec(line.code, here)
-        yield line, operands, here[line.target] if line.target else None
+        yield (line, {name: value for name, value in operands.items()
+                      if value is not None},
+               _each(here[line.target], inputs["theta"]) if line.target else None)
+
+
+def _each(value, theta):
+    """A value as a number for each of theta (K,), in its own dtype, or in theta's if it
+    is one of Python's; None where it is not that."""
+    if not isinstance(value, (np.ndarray, np.generic, numbers.Real)):
+        return None
+    value = np.asarray(value, theta.dtype if type(value) in (int, float) else None)
+    if value.dtype.kind not in "bf" or value.shape not in ((), (1,), theta.shape):
+        return None
+    return np.broadcast_to(value, theta.shape).copy()
 
 
 def _place(rule):
@@ -114,11 +137,23 @@ def _assigned(target, expression, known, place, returned=False):
     code = _compiled(ast.Assign([ast.Name(target, ast.Store())], expression))
     plain = _Plain(known, place).visit(ast.parse(ast.unparse(expression), mode="eval"))
     formula = ast.unparse(plain)
-    names = frozenset(node.id for node in ast.walk(plain)
-                      if isinstance(node, ast.Name) and node.id in known)
-    pattern = r"(?<![\w.])(" + "|".join(map(re.escape, names)) + r")(?!\w)"
-    parts = re.split(pattern, formula) if names else [formula]
-    return Line(target, formula, tuple(filter(None, parts)), names, code, returned)
+    places = _places(formula, known)
+    cuts = [0, *(end for place in places for end in place), len(formula)]
+    return Line(target, formula, tuple(formula[start:end] for start, end in
+                                       zip(cuts, cuts[1:]) if start < end),
+                frozenset(formula[start:end] for start, end in places), code, returned)
+
+
+def _places(formula, known):
+    """[(start, end)] of the names in a formula that stand for numbers: not of
+    keywords, nor of what an attribute is asked of."""
+    tree = ast.parse(formula, mode="eval")
+    asked = [node.value for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)
+             and node.id in known and node not in asked]
+    return sorted((len(formula.encode()[:node.col_offset].decode()),
+                   len(formula.encode()[:node.end_col_offset].decode()))
+                  for node in found)
 
 
 def _compiled(statement):

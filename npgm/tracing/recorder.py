@@ -15,7 +15,7 @@ from npgm.errors import InputError, NpgmError
 from npgm.network import forward, layer_views
 from npgm.optimizers import Optimizer
 from npgm.tracing.select import arrays
-from npgm.tracing.series import BEFORE, DERIVED, Trace
+from npgm.tracing.series import BEFORE, DERIVED, Trace, same
 from npgm.tracing.summaries import BatchSummaries, LayerSummaries
 
 DIVERGED = "diverged at update {}"
@@ -118,8 +118,7 @@ class Recorder:
     def _compare(self, name, ours, real, t):
         if ours.tobytes() == real.tobytes():
             return
-        same = (ours == real) & (np.signbit(ours) == np.signbit(real))
-        wrong = ~(same | np.isnan(ours) & np.isnan(real))
+        wrong = ~same(ours, real)
         if wrong.any():
             k = wrong.argmax()
             raise NpgmError(

@@ -99,16 +99,28 @@ class Trace:
 
     def worked(self, row):
         """The rule with the numbers of the row-th update recorded: a list of (Line,
-        {name: number}, result), each number (K,) or the same for all. Raises InputError
-        where the rule cannot be read (see pseudocode.lines)."""
+        {name: number}, result), each number (K,) or the same for all; None for the
+        result of a line that has none (see pseudocode.worked). Raises InputError where
+        the rule cannot be read, or its lines lead to other bits than were recorded: a
+        decorator may change it."""
         if self.optimizer is None:
             raise InputError("the optimizer of this trace is not one of npgm's: set "
                              "trace.optimizer to read its rule")
         inputs = {name: self.quantities[name + BEFORE][row].copy()
                   for name in ("theta", *self.optimizer.initial)}
         inputs |= {name: values[row] for name, values in self.coefficients.items()}
-        return list(pseudocode.worked(self.optimizer.rule, {
+        found = list(pseudocode.worked(self.optimizer.rule, {
             **inputs, "g": self["g"][row].copy()}))
+        last = {line.target: result for line, _, result in found}
+        for name in self.optimizer.rule.quantities:
+            recorded, shown = self.quantities[name][row], last[name]
+            if (shown is None or shown.dtype != recorded.dtype
+                    or not same(shown, recorded).all()):
+                raise InputError(
+                    f"the rule {self.optimizer.rule.__name__}, read line by line, "
+                    f"computes another {name} than was recorded: it does more than its "
+                    "lines say")
+        return found
 
     def plot(self, *quantities):
         """A matplotlib figure of those quantities over the updates, a panel each."""
@@ -188,6 +200,12 @@ class Trace:
             for name, values in self.batch.items():
                 _write(writer, self.steps, ("batch",), name, values)
             text.detach()
+
+
+def same(one, other):
+    """(K,): where two arrays (K,) of one dtype have the same bits, or no number."""
+    return (one == other) & (np.signbit(one) == np.signbit(other)) | (
+        np.isnan(one) & np.isnan(other))
 
 
 def _write(writer, steps, of, name, values):

@@ -48,14 +48,14 @@ def _parameter(trace, row, k, lines):
 
 
 def _line(line, operands, result, k):
-    if not line.target:
-        return ["  " + part for part in line.formula.splitlines()]
+    if result is None:
+        return ["  " + part for part in line.plain.splitlines()]
     numbers = {name: _of(value, k) for name, value in operands.items()}
     indent = " " * (len(line.target) + 3)
     if line.formula == line.target:
         return [f"  {line.target} = {text(_of(result, k))}"]
-    shown = [f"  {line.target} = {line.formula}"]
-    if line.names:
+    shown = ["  " + line.plain]
+    if numbers:
         shown.append(f"{indent}= {line.with_numbers(numbers)}")
     return [*shown, f"{indent}= {text(_of(result, k))}"]
 

@@ -81,13 +81,16 @@ def _lines(kept, trace, rows):
 
 
 def _line(kept, lines, operands, results):
+    """A line over the updates; without numbers if one of them has no result."""
     line = lines[0]
+    if any(result is None for result in results):
+        return {"target": "", "parts": [line.plain], "names": [""], "result": None}
     numbers = {name: kept.add(np.stack([values[name] for values in operands]))
-               for name in line.names}
+               for name in line.names if all(name in values for values in operands)}
     return {"target": line.target,
             "parts": [numbers.get(part, part) for part in line.parts],
             "names": [part if part in numbers else "" for part in line.parts],
-            "result": kept.add(np.stack(results)) if line.target else None}
+            "result": kept.add(np.stack(results))}
 
 
 def _of_parameters(kept, traces, rows):
