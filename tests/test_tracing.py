@@ -15,7 +15,7 @@ from npgm.defences import AdversarialTraining
 from npgm.errors import DivergedWarning, InputError, Interrupted, NpgmError
 from npgm.network import MLP, layer_views
 from npgm.optimizers import SGD, Adam, Momentum, Optimizer, quantities
-from npgm.tracing import Recorder, select, summaries
+from npgm.tracing import Recorder, select, summaries, toy
 from npgm.training import batch_rows, train
 
 NAMES = ["W1[3,2]", "W1[15,7]", "b1[0]", "W2[7,:]", "b2[1]"]
@@ -137,11 +137,40 @@ def test_a_rule_whose_parameters_see_each_other_is_run_on_all(tiny_data):
     np.testing.assert_array_equal(trace["m"], [one["m"][at] for one in after[1:]])
 
 
+def see_each_other_late(theta, g, m, alpha, t):
+    return theta - alpha * (g / np.max(np.abs(g)) if t > 3 else g), m + g
+
+
+@dataclass(frozen=True)
+class Warm(Optimizer):
+    initial = {"m": 0.0}
+    rule = staticmethod(quantities("theta", "m")(see_each_other_late))
+
+    def coefficients(self, t):
+        return {"alpha": 0.01, "t": t}
+
+
+def test_a_rule_whose_parameters_see_each_other_later_on(tiny_data):
+    with pytest.warns(UserWarning, match="runs in NumPy"):
+        net, trace = traced(tiny_data, Warm(), steps=6)
+    assert len(trace.steps) == 6 and trace["t"].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_users_rule_that_differs_is_not_npgms_mistake(tiny_data, refused):
+    rng = np.random.default_rng(0)
+
+    def of_chance(theta, g, m, alpha):
+        return theta - alpha * g, m + theta.dtype.type(rng.random())
+    with pytest.warns(UserWarning, match="runs in NumPy"), refused(
+            InputError, "update 1: m of", "run a second time"):
+        traced(tiny_data, with_rule(of_chance, "theta", "m"))
+
+
+@pytest.mark.parametrize("parameters", [["b2[:]"], []], ids=["some", "none"])
 @pytest.mark.parametrize("spoilt", ["theta", "m"])
-def test_one_bit_of_difference_is_told(spoilt, tiny_data):
+def test_one_bit_of_difference_is_told(spoilt, parameters, tiny_data):
     net = MLP.initialize(SIZES, seed=1)
-    selection = select.named(SIZES, ["b2[:]"])
-    recorder = Recorder(selection, STEPS)
+    recorder = Recorder(select.named(SIZES, parameters), STEPS)
 
     class Spoil:
         begin = recorder.begin
@@ -149,8 +178,7 @@ def test_one_bit_of_difference_is_told(spoilt, tiny_data):
         def __call__(self, trainer):
             if trainer.t == 9:
                 array = net.theta if spoilt == "theta" else trainer.state.m
-                k = selection.indices[1]
-                array[k] = np.nextafter(array[k], np.float32(1))
+                array[:] = np.nextafter(array, np.float32(1))
             recorder(trainer)
     with pytest.raises(NpgmError, match=f"update 9: {spoilt} of .*mistake") as error:
         train(net, Adam(), tiny_data, STEPS, 10, evaluate_at=(), watch=Spoil())
@@ -188,6 +216,12 @@ def test_a_step_below_half_a_unit_changes_nothing(tiny_data):
     small = np.abs(trace["ulps"]) < 0.25
     assert small.any() and not trace["changed"][small].any()
     assert trace["changed"][np.abs(trace["ulps"]) > 1].all()
+
+
+def test_a_parameter_that_was_0_has_no_last_place():
+    for dtype in ("float32", "float64"):
+        ulps = toy.trace("weight", SGD(0.1), 2, dtype=dtype)["ulps"]
+        assert np.isnan(ulps[0, 0]) and np.isfinite(ulps[1, 0])
 
 
 def test_a_rule_that_names_no_step_has_one(tiny_data):
@@ -265,6 +299,19 @@ def test_the_compiled_summary_is_numpys(dtype):
         (expected, counts), (sums, reaching) = results
         np.testing.assert_allclose(sums, expected, rtol=1e-12)
         np.testing.assert_array_equal(reaching, counts)
+
+
+@pytest.mark.parametrize("function", [summaries.summarize, compiled.summarize])
+def test_steps_that_are_no_number_are_in_no_bin(function):
+    layers = summaries.LayerSummaries(1, {"W1": np.arange(6)}, "float32")
+    layers.summarize = function
+    before = np.zeros(6, "float32")
+    after = np.array([0, np.nan, 1e-15, 0.5, -np.inf, np.nan], "float32")
+    with np.errstate(invalid="ignore"):
+        layers.record(0, before, after, np.ones(6, "float32"))
+    found = layers.series(1)["W1"]
+    assert found["histogram"].tolist() == [[1, *[0] * 11, 1, 1]]
+    assert found["unchanged"] == 1 / 6
 
 
 def test_momentum_steps_against_the_gradient(tiny_data):
@@ -396,7 +443,8 @@ def test_side_by_side_from_the_same_start(tiny_data):
 
 @pytest.mark.parametrize("options", [
     {"every": 0}, {"at": [0]}, {"at": [26]}, {"at": []}, {"at": "3"}, {"at": 3},
-    {"at": [3], "every": 2}, {"steps": 0}, {"parameters": 0}, {"parameters": 1e9},
+    {"at": [3], "every": 2}, {"at": [[1]]}, {"at": [1, "a"]}, {"steps": 0},
+    {"parameters": 0}, {"parameters": 1e9},
     {"layers": 1}, {"batch": None}], ids=str)
 def test_options_that_make_no_sense_are_refused(options, tiny_data, refused):
     with refused(InputError, "give"):
@@ -412,6 +460,34 @@ def test_what_cannot_be_traced_is_refused(tiny_data, refused):
         def rule(theta, g, m, alpha):
             return theta - alpha * g, m, g
         traced(tiny_data, with_rule(rule, "theta", "m", "changed"))
+
+
+@pytest.mark.parametrize("coefficient", ["step", "steps", "g", "m", "theta_before"])
+def test_a_coefficient_with_a_name_that_is_taken_is_refused(coefficient, tiny_data,
+                                                            refused):
+    optimizer = with_rule(lambda theta, g, m, alpha: (theta - alpha * g, m + g),
+                          "theta", "m", **{coefficient: 0.5})
+    with refused(InputError, f"names '{coefficient}', which has a meaning"):
+        traced(tiny_data, optimizer)
+
+
+def test_a_coefficient_that_comes_later_is_not_recorded(tiny_data):
+    @dataclass(frozen=True)
+    class Late(SGD):
+        def coefficients(self, t):
+            return super().coefficients(t) | ({"late": 1.0} if t > 2 else {})
+    _, trace = traced(tiny_data, Late(0.1), steps=4)
+    assert "late" not in trace.names and len(trace.steps) == 4
+
+
+def test_a_recorder_that_was_given_to_no_run_has_no_trace(refused):
+    with refused(InputError, "watch=recorder"):
+        Recorder(select.named(SIZES, NAMES), 5).trace()
+
+
+def test_the_memory_of_summaries_is_counted_too(tiny_data, refused):
+    with refused(InputError, "do not fit into 1 GB", "layers=False"):
+        traced(tiny_data, steps=2_000_000, parameters=["b1[0]"])
 
 
 def test_a_trace_too_large_for_memory_is_refused(tiny_data, refused):

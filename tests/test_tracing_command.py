@@ -143,6 +143,23 @@ def test_interrupted_it_keeps_what_it_has(run, monkeypatch, tmp_path):
     assert Trace.load(tmp_path / "a.npz").steps.tolist() == list(range(1, 8))
 
 
+def test_interrupted_between_files_it_does_not_say_that_there_are_none(
+        run, monkeypatch, tmp_path):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+    monkeypatch.setattr("npgm.tracing.web.document", stop)
+    done = run("sgd", "--toy", "valley", "--steps", 9, "--npz", tmp_path / "a.npz",
+               "--html", tmp_path / "a.html")
+    assert done.returncode == 130 and "written: " in done.stdout
+    assert done.stderr.strip() == ("interrupted; no file was written but those told "
+                                   "above")
+
+
+def test_a_hyperparameter_of_one_and_another_with_its_own(run):
+    done = run("adam", "--learning-rate", 0.01, "--compare", "adam", *SMALL)
+    assert done.returncode == 0 and "adam, learning_rate=0.01" in done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_ctrl_c(tmp_path):
@@ -176,6 +193,15 @@ def test_ctrl_c(tmp_path):
     (["adam", "--toy", "valley", "--random", "3"], 2, ["leave out"]),
     (["adam", "--random", "2", "--silent"], 2, ["not allowed with"]),
     (["--compare-forms", "adam", "--form", "printed"], 2, ["leave out"]),
+    (["--compare-forms", "adam", "--set", "form=printed"], 2, ["form is given twice"]),
+    (["adam", "--set", "form=[1]"], 2, ["Adam(form=[1])"]),
+    (["adam", "--compare", "adam"], 2, ["adam is given twice"]),
+    (["--compare", "sgd", "sgd"], 2, ["sgd is given twice"]),
+    (["adam", "--set", "learning_rate=5", "--learning-rate", "0.1"], 2,
+     ["learning_rate is given twice"]),
+    (["adam", "--toy", "valley", "--data", "x"], 2, ["--toy has no --data"]),
+    (["adam", "--toy", "valley", "--seed", "-5"], 2, ["--toy has no --seed"]),
+    (["adam", "--toy", "valley", "--hidden", "3"], 2, ["--toy has no --hidden"]),
     (["--steps", "3"], 2, ["give an OPTIMIZER"]),
     (["--compare", "sgd", "adam", "--set", "beta1=0.5"], 2, ["no 'beta1'"]),
     (["adam", "--random", "100000"], 2, ["this network has"]),

@@ -1,6 +1,7 @@
 """A trace in files, in pictures, in text: what is written is what was recorded."""
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -79,7 +80,20 @@ def test_an_empty_trace_is_written_too(tiny_data, tmp_path):
     assert_equal(Trace.load(tmp_path / "trace.npz"), trace)
 
 
+def test_a_flag_of_numpys_is_saved_as_pythons(tiny_data, tmp_path):
+    optimizer = RMSprop(epsilon_inside_root=np.True_)
+    traced(tiny_data, optimizer, steps=2)[1].save(tmp_path / "trace.npz")
+    assert Trace.load(tmp_path / "trace.npz").optimizer == optimizer
+
+
+def with_dtype(path, dtype):
+    arrays = dict(np.load(path))
+    about = {**json.loads(str(arrays["about"])), "dtype": dtype}
+    np.savez(path, **{**arrays, "about": np.array(json.dumps(about))})
+
+
 @pytest.mark.parametrize("spoil", [
+    lambda path: with_dtype(path, "bogus"),
     lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:900]),
     lambda path: np.savez(path, m=np.zeros(3)),
     lambda path: np.savez(path, **{**np.load(path), "m": np.zeros((3, 3))}),
@@ -87,7 +101,7 @@ def test_an_empty_trace_is_written_too(tiny_data, tmp_path):
     lambda path: np.savez(path, **{**np.load(path), "batch.loss": np.zeros(3)}),
     lambda path: np.savez(path, about=np.array("{}")),
     lambda path: np.savez(path, about=np.array('{"optimizer": "adam"}'))],
-    ids=range(8))
+    ids=range(9))
 def test_what_is_no_trace_is_refused(spoil, tiny_data, tmp_path):
     path = tmp_path / "trace.npz"
     traced(tiny_data, steps=2)[1].save(path)

@@ -74,7 +74,7 @@ class Adam(Optimizer):
     def __post_init__(self):
         self._require(learning_rate=(0, np.inf), beta1=(0, 1), beta2=(0, 1),
                       epsilon=(0, np.inf))
-        if self.form not in ADAM_FORMS:
+        if self.form not in list(ADAM_FORMS):       # it may be unhashable
             raise InputError(f"Adam(form={self.form!r}): choose one of "
                              + ", ".join(ADAM_FORMS))
 

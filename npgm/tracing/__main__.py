@@ -35,7 +35,8 @@ def main(arguments=None):
         return lessons.main(words)
     streams.prepare()
     options = parse(words)
-    return command.status(lambda: run(options), "nothing was written")
+    return command.status(lambda: run(options),
+                          "no file was written but those told above")
 
 
 def run(options):
@@ -251,13 +252,32 @@ def _check(parser, options):
         parser.error("give an OPTIMIZER, for example adam")
     if options.compare_forms and (options.optimizer or options.compare or options.form):
         parser.error("--compare-forms names the optimizers: leave out the others")
+    _check_once(parser, options)
     if (options.pixel is None) != (options.unit is None):
         parser.error("--pixel ROW COLUMN and --unit N belong together")
     follows = ("parameters", "pixel", "random", *roles.ROLES)
     if options.toy and any(getattr(options, name) for name in follows):
         parser.error("--toy follows all its parameters: leave out what to follow")
+    for name in ("data", "seed", "hidden") if options.toy else ():
+        if getattr(options, name) != parser.get_default(name):
+            parser.error(f"--toy has no --{name}: leave it out")
     if options.at and options.every != 1:
         parser.error("--at and --every: give one of them")
+
+
+def _check_once(parser, options):
+    """What would be dropped is refused: a hyperparameter or an optimizer given twice.
+    """
+    given = [name for name, _ in options.set]
+    given += [name for name in ("learning_rate", "form")
+              if getattr(options, name) is not None]
+    given += ["form"] if options.compare_forms else []
+    named = [*(options.compare or ()), *([] if given or not options.optimizer
+                                         else [options.optimizer])]
+    for names in (given, named):
+        for name in names:
+            if names.count(name) > 1:
+                parser.error(f"{name} is given twice: leave one out")
 
 
 if __name__ == "__main__":

@@ -6,21 +6,24 @@ of the optimizer's arrays, runs the same rule on them in NumPy after each update
 holds the result against the real ones: a trace that is handed out has proved itself.
 """
 import bisect
+import numbers
 from types import SimpleNamespace
 
 import numpy as np
 
-from npgm import checks
+from npgm import checks, sources
 from npgm.errors import InputError, NpgmError
-from npgm.network import forward, layer_views
 from npgm.optimizers import Optimizer
-from npgm.tracing.select import arrays
+from npgm.optimizers.base import kept
+from npgm.tracing import select
 from npgm.tracing.series import BEFORE, DERIVED, Trace, same
-from npgm.tracing.summaries import BatchSummaries, LayerSummaries
+from npgm.tracing.summaries import BatchSummaries, LayerSummaries, activations
 
 DIVERGED = "diverged at update {}"
 LARGEST = 1e9       # bytes of memory a trace may take
-TAKEN = {"t", "g", "steps", "parameters", "about", *DERIVED} - {"step"}
+TAKEN = {"g", "steps", "parameters", "about", *DERIVED}
+PROOF = 3           # parameters that are followed where none is to be recorded
+TRIED = (0, 1, 2, 999, 99_999)      # updates already made: a rule may change with time
 
 
 class Recorder:
@@ -45,49 +48,68 @@ class Recorder:
         self.optimizer, self.t = optimizer, trainer.t
         # A rule whose parameters see each other has to be run on all of them.
         alone = _is_elementwise(optimizer, theta.dtype)
-        self.followed = self.selection.indices if alone else np.arange(theta.size)
-        self.columns = slice(None) if alone else self.selection.indices
-        self.called = self.selection.names if alone else self.followed
+        few = self.selection if self.selection.names else select.drawn(
+            trainer.net.sizes, PROOF)
+        self.followed = few.indices if alone else np.arange(theta.size)
+        self.columns = (slice(len(self.selection.names)) if alone
+                        else self.selection.indices)
+        self.called = few.names if alone else self.followed
         self.theta = theta[self.followed]
-        self.state = SimpleNamespace(t=trainer.t, **{
-            name: getattr(trainer.state, name)[self.followed]
-            for name in optimizer.initial})
+        self.state = _part(trainer.state, self.followed)
         self._make_room(trainer)
         if self.layers or self.batch:
             self.before = theta.copy()
         self.begun = True
 
     def _make_room(self, trainer):
-        first = bisect.bisect(self.wanted, trainer.t)
-        T, K, dtype = (len(self.wanted) - first, len(self.selection.names),
-                       self.theta.dtype)
-        kept = ["theta", *self.optimizer.initial]
-        names = [*self.optimizer.rule.quantities, "g", *(n + BEFORE for n in kept)]
-        if T * K * len(names) * dtype.itemsize > LARGEST:
-            raise InputError(f"{T:,} updates of {K:,} parameters do not fit into "
-                             f"{LARGEST / 1e9:g} GB: record fewer")
-        self.rows = {t: row for row, t in enumerate(self.wanted[first:])}
-        self.quantities = {name: np.full((T, K), np.nan, dtype) for name in names}
+        self.first = bisect.bisect(self.wanted, trainer.t)
+        T = len(self.wanted) - self.first
+        size = T * sum(array.nbytes for array in self._allocated(1, trainer))
+        if size > LARGEST:
+            raise InputError(
+                f"{T:,} updates of {len(self.selection.names):,} parameters do not fit "
+                f"into {LARGEST / 1e9:g} GB: record fewer, or with layers=False and "
+                "batch=False")
+        self._allocated(T, trainer)
+
+    def _allocated(self, T, trainer):
+        """The arrays for T updates, which are kept."""
+        K, dtype = len(self.selection.names), self.theta.dtype
+        before = [name + BEFORE for name in ("theta", *self.optimizer.initial)]
+        self.quantities = {
+            name: np.full((T, K), np.nan, dtype)
+            for name in (*self.optimizer.rule.quantities, "g", *before)}
         self.coefficients = {name: np.full(T, np.nan, dtype)
                              for name in self.optimizer.coefficients(1)}
+        made = [*self.quantities.values(), *self.coefficients.values()]
         if self.layers:
-            self.of_layers = LayerSummaries(T, arrays(trainer.net.sizes), dtype)
+            self.of_layers = LayerSummaries(T, select.arrays(trainer.net.sizes), dtype)
+            made += [self.of_layers.sums, self.of_layers.reaching]
         if self.batch:
             self.of_batch = BatchSummaries(T, len(trainer.net.sizes) - 2)
+            made += self.of_batch.numbers.values()
+        return made
+
+    def _row(self, t):
+        """Where update t is recorded, or None."""
+        place = bisect.bisect_left(self.wanted, t, self.first)
+        found = place < len(self.wanted) and self.wanted[place] == t
+        return place - self.first if found else None
 
     def __call__(self, trainer):
         """Record the newest update. Raises NpgmError where training and rule differ."""
-        row = self.rows.get(trainer.t)
-        if self.selection.names:
-            self._follow(trainer, row)
+        row = self._row(trainer.t)
+        self._follow(trainer, row)
         if row is not None:
-            for name, value in self.optimizer.coefficients(trainer.t).items():
-                self.coefficients[name][row] = value
+            values = self.optimizer.coefficients(trainer.t)
+            for name, series in self.coefficients.items():
+                series[row] = values.get(name, np.nan)
             with np.errstate(all="ignore"):     # a diverging run is a result, not noise
                 self._summarize(trainer, row)
             self.count = row + 1
         newest = self.layers and row is not None        # before is what theta is now
-        if trainer.t + 1 in self.rows and not newest and (self.layers or self.batch):
+        if not newest and (self.layers or self.batch) and self._row(
+                trainer.t + 1) is not None:
             np.copyto(self.before, trainer.net.theta)
         self.t = trainer.t
 
@@ -95,15 +117,14 @@ class Recorder:
         """The update, by the rule: recorded, made on the copies, held against the real
         one."""
         g = trainer.dtheta[self.followed]
-        kept = {"theta": self.theta, **{name: getattr(self.state, name)
-                                        for name in self.optimizer.initial}}
+        copies = {"theta": self.theta, **kept(self.state)}
         if row is not None:     # before the rule, which may write into what it is given
             self._keep(row, {"g": g, **{name + BEFORE: array
-                                        for name, array in kept.items()}})
+                                        for name, array in copies.items()}})
         new = self.optimizer.compute(self.theta, g, self.state)
         if row is not None:
             self._keep(row, new)
-        for name, array in kept.items():
+        for name, array in copies.items():
             array[...] = new[name]
             real = trainer.net.theta if name == "theta" else getattr(
                 trainer.state, name)
@@ -121,25 +142,30 @@ class Recorder:
         wrong = ~same(ours, real)
         if wrong.any():
             k = wrong.argmax()
-            raise NpgmError(
-                f"update {t}: {name} of {self.called[k]} is {real[k]!s} in training "
-                f"and {ours[k]!s} by its rule: this is npgm's mistake, please tell us "
-                "of it")
+            told = (f"update {t}: {name} of {self.called[k]} is {real[k]!s} in "
+                    f"training and {ours[k]!s} by its rule")
+            if sources.owns(self.optimizer.rule):
+                raise NpgmError(f"{told}: this is npgm's mistake, please tell us of it")
+            raise InputError(
+                f"{told}, run a second time on what is followed: let it make the same "
+                "of a parameter's numbers each time, and of its own alone")
 
     def _summarize(self, trainer, row):
         if self.batch:
-            activations = trainer.activations() or forward(
-                layer_views(trainer.net.sizes, self.before), trainer.x)
-            self.of_batch.record(row, trainer.losses, activations, trainer.y)
+            self.of_batch.record(row, trainer.losses,
+                                 activations(trainer, self.before), trainer.y)
         if self.layers:
             self.of_layers.record(row, self.before, trainer.net.theta, trainer.dtheta)
 
     def trace(self, ended=""):
-        """The Trace of what was recorded so far."""
+        """The Trace of what was recorded so far. Raises InputError before begin."""
+        if not self.begun:
+            raise InputError("nothing is recorded yet: give the recorder to a run, "
+                             "npgm.train(..., watch=recorder)")
         n = self.count
         return Trace(
             self.optimizer, str(self.theta.dtype), self.selection.names,
-            np.array([t for t, row in self.rows.items() if row < n], np.int64),
+            np.array(self.wanted[self.first:self.first + n], np.int64),
             {name: values[:n] for name, values in self.quantities.items()},
             {name: values[:n] for name, values in self.coefficients.items()},
             self.of_layers.series(n) if self.layers else {},
@@ -152,10 +178,11 @@ def _recorded(steps, every, at):
     steps, every = checks.count("steps", steps), checks.count("every", every)
     if at is None:
         return range(1, steps + 1, every)
-    points = sorted(set(at)) if np.iterable(at) and not isinstance(at, str) else [0]
-    if every != 1 or not points or not all(t in range(1, steps + 1) for t in points):
+    points = list(at) if np.iterable(at) and not isinstance(at, str) else []
+    if every != 1 or not points or not all(
+            isinstance(t, numbers.Integral) and 1 <= t <= steps for t in points):
         raise InputError(f"at is {at!r}: give updates from 1 to {steps}, and no every")
-    return [int(t) for t in points]
+    return sorted({int(t) for t in points})
 
 
 def _check(optimizer):
@@ -165,24 +192,39 @@ def _check(optimizer):
         raise InputError(f"{kind.__name__} makes its updates in a way of its own: only "
                          "what a rule computes can be traced")
     before = {name + BEFORE for name in ("theta", *optimizer.initial)}
-    if taken := set(optimizer.rule.quantities) & (TAKEN | before):
-        raise InputError(f"{kind.__name__}: its rule names {taken.pop()!r}, which has "
-                         "a meaning in a trace: choose another name")
+    named, given = set(optimizer.rule.quantities), set(optimizer.coefficients(1))
+    if taken := named & (TAKEN - {"step"} | {"t"} | before) | given & (
+            TAKEN | before | named):
+        raise InputError(f"{kind.__name__} names {taken.pop()!r}, which has a meaning "
+                         "in a trace: choose another name")
+
+
+def _part(state, where):
+    """A copy of a state, of those parameters alone."""
+    return SimpleNamespace(t=state.t, **{name: array[where].copy()
+                                         for name, array in kept(state).items()})
 
 
 def _is_elementwise(optimizer, dtype):
     """Whether a rule makes of numbers of every size what it makes of each alone.
     InputError if it changes g, of which a trace could then know nothing."""
     rng, count = np.random.default_rng(0), 16
-    theta, g = rng.normal(size=(2, count)).astype(dtype)
-    g *= np.logspace(-12, 4, count).astype(dtype)
-    slope = g.copy()
-    together = optimizer.compute(theta.copy(), slope, optimizer.init(theta))
-    if slope.tobytes() != g.tobytes():
-        raise InputError(f"{type(optimizer).__name__}: its rule writes into g: let it "
-                         "make a new array, g = ..., not g *= ...")
-    alone = [optimizer.compute(t, g[k:k + 1].copy(), optimizer.init(t))
-             for k, t in enumerate(theta[:, None].copy())]
-    return all(np.broadcast_to(values, count).tobytes()
-               == np.concatenate([np.broadcast_to(one[name], 1) for one in alone]
-                                 ).tobytes() for name, values in together.items())
+    theta = rng.normal(size=count).astype(dtype)
+    state = optimizer.init(theta)
+    for t in TRIED:
+        state.t = t
+        g = (rng.normal(size=count) * np.logspace(-12, 4, count)).astype(dtype)
+        slope = g.copy()
+        together = optimizer.compute(theta.copy(), slope, _part(state, slice(None)))
+        if slope.tobytes() != g.tobytes():
+            raise InputError(f"{type(optimizer).__name__}: its rule writes into g: let "
+                             "it make a new array, g = ..., not g *= ...")
+        each = [slice(k, k + 1) for k in range(count)]
+        alone = [optimizer.compute(theta[k].copy(), g[k].copy(), _part(state, k))
+                 for k in each]
+        if any(np.broadcast_to(values, count).tobytes()
+               != np.concatenate([np.broadcast_to(one[name], 1) for one in alone]
+                                 ).tobytes() for name, values in together.items()):
+            return False
+        optimizer.update(theta, g, state)
+    return True

@@ -10,8 +10,8 @@ import numpy as np
 
 from npgm import checks
 from npgm.errors import InputError, NpgmError
-from npgm.network import forward, layer_views
 from npgm.tracing import select
+from npgm.tracing.summaries import activations
 from npgm.training import train
 
 
@@ -74,8 +74,7 @@ class Silent:
 
     def __call__(self, trainer):
         self.t = trainer.t
-        _, *hidden, _ = trainer.activations() or forward(
-            layer_views(trainer.net.sizes, self.before), trainer.x)
+        _, *hidden, _ = activations(trainer, self.before)
         on = [(h > 0).any(axis=0) for h in hidden]
         self.last[np.concatenate([*on, np.empty(0, bool)])] = self.t
         np.copyto(self.before, trainer.net.theta)

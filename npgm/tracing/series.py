@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from npgm import optimizers, storage
+from npgm import checks, optimizers, storage
 from npgm.diagnosis.arithmetic import thresholds
 from npgm.errors import DataError, InputError
 from npgm.names import nearest
@@ -27,17 +27,18 @@ class Trace:
         step             the rule's, or else theta_before - theta
         effective_rate   step / g, not a number where g is 0
         changed          whether theta is another number than before, in this dtype
-        ulps             step in units of theta's last place before, float64
+        ulps             step in units of theta's last place before, float64; not a
+                         number where theta was 0
     or (T,): a coefficient (alpha_t, ...), a number of `batch`.
 
     steps (T,): the updates, counted from 1. parameters: K names. optimizer: None in a
     trace loaded from a file, if it is not one of npgm's. layers: {"W1": {name: (T,)},
     ...}: g_norm, step_norm and theta_norm, Euclidean, of step = theta_before - theta
     and of theta before; ratio, step_norm / theta_norm; unchanged, against: the shares
-    of steps that are 0, that have not the gradient's sign; and histogram (T, 14), how
-    many sizes |step| lie below 1e-12, from there to 1e-11, ..., above 1. batch: {name:
-    (T,) or (T, n)}, see summaries.BatchSummaries. ended: why it ends before it should,
-    or "".
+    of steps that are 0, whose sign is opposite to the gradient's; and histogram (T,
+    14), how many sizes |step|, but for 0 and what is no number, lie below 1e-12, from
+    there to 1e-11, ..., above 1. batch: {name: (T,) or (T, n)}, see
+    summaries.BatchSummaries. ended: why it ends before it should, or "".
     """
 
     optimizer: object
@@ -94,8 +95,9 @@ class Trace:
 
     def _ulps(self):
         with np.errstate(all="ignore"):
-            unit = np.spacing(np.abs(self["theta_before"])).astype("float64")
-            return self["step"] / unit
+            before = np.abs(self["theta_before"])
+            unit = np.spacing(before).astype("float64")
+            return np.where(before == 0, np.nan, self["step"] / unit)
 
     def worked(self, row):
         """The rule with the numbers of the row-th update recorded: a list of (Line,
@@ -159,7 +161,7 @@ class Trace:
                       for kind in ("quantities", "coefficients")]
             trace = cls(
                 optimizers.make(about["optimizer"], **about["hyperparameters"])
-                if ours else None, about["dtype"],
+                if ours else None, checks.dtype(about["dtype"]),
                 tuple(map(str, arrays["parameters"])), arrays["steps"], *series,
                 ended=about["ended"])
             for name, values in arrays.items():
@@ -226,4 +228,4 @@ def _hyperparameters(optimizer):
     """{name: plain value} of one of npgm's optimizers, {} of a user's own."""
     if optimizer is None or type(optimizer) not in optimizers.OPTIMIZERS.values():
         return {}
-    return dataclasses.asdict(optimizer)
+    return storage.plain(dataclasses.asdict(optimizer))

@@ -3,6 +3,7 @@ import numpy as np
 
 from npgm.diagnosis.arithmetic import QUANTILES, lead
 from npgm.losses import cross_entropy
+from npgm.network import forward, layer_views
 
 # Sizes of steps are counted between these powers of ten, and below and beyond them.
 DECADES = tuple(range(-12, 1))
@@ -16,9 +17,10 @@ class LayerSummaries:
         self.names = list(arrays)
         self.sizes = np.array([array.size for array in arrays.values()])
         self.ends = np.cumsum(self.sizes)
-        self.edges = (10.0 ** np.array(DECADES)).astype(dtype)
+        # From 0 on, for what is not a number reaches no edge and is in no bin.
+        self.edges = np.array([0, *(10.0 ** np.array(DECADES))], dtype)
         self.sums = np.zeros((count, len(self.sizes), 5))
-        self.reaching = np.zeros((count, len(self.sizes), len(DECADES)), np.int64)
+        self.reaching = np.zeros((count, len(self.sizes), len(self.edges)), np.int64)
         self.summarize = fastest_summarize()
 
     def record(self, row, before, after, g):
@@ -35,8 +37,9 @@ class LayerSummaries:
             found = {"g_norm": g, "step_norm": step, "theta_norm": theta,
                      "ratio": step / theta, "unchanged": sums[..., 3] / self.sizes,
                      "against": sums[..., 4] / self.sizes}
-        moved = (self.sizes - sums[..., 3]).astype(np.int64)
-        found["histogram"] = -np.diff(reaching, prepend=moved[..., None], append=0)
+        bins = -np.diff(reaching, append=0)
+        bins[..., 0] -= sums[..., 3].astype(np.int64)
+        found["histogram"] = bins
         return {name: {what: values[:, k] for what, values in found.items()}
                 for k, name in enumerate(self.names)}
 
@@ -60,6 +63,12 @@ def fastest_summarize():
     """The compiled one, where Numba compiles."""
     from npgm import compiled           # which loads Numba
     return summarize if compiled.jit.disabled() else compiled.summarize
+
+
+def activations(trainer, before):
+    """[x, h1, ..., z] of a trainer's newest batch, by theta (P,) before its update."""
+    return trainer.activations() or forward(layer_views(trainer.net.sizes, before),
+                                            trainer.x)
 
 
 class BatchSummaries:

@@ -29,9 +29,11 @@ def digits(kept, parameters, steps, data, batch_size, seed):
             data.x_train[rows][:, columns], axis=0)
         strips.append(_strip(data.x_train[rows[:SHOWN]].reshape(-1, *data.shape)))
         labels.append(data.y_train[rows[:SHOWN]])
+    shown = min(SHOWN, batch_size)
+    labels = np.reshape(np.array(labels, int), (len(steps), shown))
     return {"strips": strips, "labels": kept.add(labels), "lit": kept.add(lit),
             "pixels": places, "shape": data.shape, "columns": COLUMNS,
-            "shown": len(labels[0]), "count": batch_size}
+            "shown": shown, "count": batch_size}
 
 
 def _pixel(name, width):
