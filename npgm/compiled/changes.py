@@ -12,7 +12,8 @@ def summarize(before, after, g, ends, edges, sums, reaching):
     before ends (L,): sums (L, 5) float64 become the squares of g, of the step before -
     after and of theta before, then how many steps are zero and how many have the
     opposite sign to the gradient's; reaching (L, B) int64 how many are at least edges
-    (B,), ascending, in size: none that is no number. before becomes after, ready for the next.
+    (B,), ascending, in size: none that is no number. before becomes after, ready for
+    the next.
 
     Twin: `tracing.summaries.summarize`, but for the order of sums.
     """
