@@ -74,9 +74,9 @@ def battery(epsilon, clip, seed, classes, effort, surrogate=None):
             white=False)
         entries["transfer"] = Entry("transfer", Transfer(surrogate, FGSM(
             epsilon, loss="log_odds", clip=clip)), 2, white=False)
-    steps = effort.deepfool_steps
+    steps, each = effort.deepfool_steps, 2 * min(classes, 11) + 2
     entries["deepfool"] = Entry("DeepFool, cut to epsilon", DeepFool(
-        np.inf, steps, clip=clip), steps * (classes + 2) + 3, repaired=True)
+        np.inf, steps, clip=clip), steps * each + 3, repaired=True)
     return entries
 
 
