@@ -152,7 +152,8 @@ def test_a_table_shows_first_and_last_and_a_few_between(tiny_data):
     assert name == "b1[0]" and len(rows) == terminal.SHOWN
     assert rows[0].split()[0] == "1" and rows[-1].split()[0] == "60"
     assert rows[-1].split()[-1] == f"{trace['theta'][-1, 0]:.4g}"
-    assert len(run.splitlines()) == len(rows) + 1
+    told, _, *lines = run.splitlines()
+    assert "from a lead of 16.6 on, in all from 10" in told and len(lines) == len(rows)
 
 
 def test_many_parameters_are_not_all_told(tiny_data):

@@ -305,7 +305,8 @@ def test_a_trace_of_nothing_is_a_page_too(tiny_data):
     empty = dataclasses.replace(trace, steps=trace.steps[:0], quantities={
         name: values[:0] for name, values in trace.quantities.items()}, coefficients={
         name: values[:0] for name, values in trace.coefficients.items()})
-    assert "No update was recorded" in web.document({"one": empty})
+    for data in (None, tiny_data):
+        assert "No update was recorded" in web.document({"one": empty}, data, 10)
     none = traced(tiny_data, parameters=[], steps=2)[1]
     assert held(web.document({"one": none}))["parameters"] == []
 

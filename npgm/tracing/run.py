@@ -16,7 +16,8 @@ def trace(net, optimizer, data, parameters=3, steps=200, every=1, at=None,
     """Train net in place, as npgm.train does and to the same bits; returns a Trace.
 
     parameters: names ("W1[406,17]", "b2[3]", slices "W2[:,3]"), or how many to draw at
-    random by seed. Recorded is every update, of every `every` the first, or those of
+    random by seed; tracing.roles.find names those that play a part in a run, such as
+    "largest_step". Recorded is every update, of every `every` the first, or those of
     `at`. layers, batch: whether to summarize those too. batch_size, seed, loss,
     defence, checkpoint: as npgm.train has them; a run that goes on from a checkpoint is
     recorded from there. progress: a bar on stderr.

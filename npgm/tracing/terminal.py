@@ -91,7 +91,8 @@ def table(trace):
     """A table of the run, then one of each parameter: at most SHOWN updates, evenly
     spaced, the last among them."""
     rows = _rows(len(trace.steps))
-    parts = [tables.plain(_run_columns(trace), rows)] if trace.batch else []
+    parts = [_thresholds(trace) + tables.plain(_run_columns(trace), rows)
+             ] if trace.batch else []
     for k, parameter in enumerate(trace.parameters[:FOLLOWED]):
         parts.append(f"{parameter}\n"
                      + tables.plain(_parameter_columns(trace, k), rows))
@@ -131,6 +132,15 @@ def _rows(count):
         return []
     return list(dict.fromkeys(np.linspace(0, count - 1, min(SHOWN, count)).round()
                               .astype(int).tolist()))
+
+
+def _thresholds(trace):
+    """A line: from which leads on a residual is 0; nothing where there are no leads."""
+    if "lead" not in trace.batch:
+        return ""
+    label, whole = trace.thresholds
+    return (f"in {trace.dtype} the residual is 0 in the label from a lead of "
+            f"{label:.1f} on, in all from {whole:.1f}\n")
 
 
 def _run_columns(trace):

@@ -59,7 +59,8 @@ def watched(rate, data, steps, seed):
                  for name in ("label_rounded", "residual_rounded")}}
     tenth = max(1, steps // 10)
     v = history.state.v
-    gone = silent.last < steps - tenth      # off for every batch of the last tenth
+    # Off for every batch of the last tenth, but on before.
+    gone = (0 < silent.last) & (silent.last < steps - tenth)
     numbers = {
         "rate": rate,
         **{f"{name}_{part}": float(np.mean(series[name][where], dtype="float64"))
@@ -70,9 +71,9 @@ def watched(rate, data, steps, seed):
         "label_rounded": float(series["label_rounded"][-tenth:].mean()),
         "residual_rounded": float(series["residual_rounded"][-tenth:].mean()),
         "below_epsilon": 100 * float(np.mean(np.sqrt(v[v > 0]) < adam.epsilon)),
-        "silent_after": int(silent.last.min()) if gone.any() else None,
+        "silent_after": int(silent.last[gone].min()) if gone.any() else None,
         "silent": int(np.count_nonzero(gone)), "units": len(gone),
-        "silent_soon": int(np.count_nonzero(silent.last < 100))}
+        "silent_soon": int(np.count_nonzero(silent.last[gone] < 100))}
     return numbers, {name: in_blocks(values) for name, values in series.items()} | {
         "gone": np.sort(silent.last[gone])}
 
