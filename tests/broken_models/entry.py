@@ -5,7 +5,7 @@ from typing import Callable
 
 from . import networks
 
-EXAMPLES = 250
+EXAMPLES = 120
 
 
 @dataclass(frozen=True)
