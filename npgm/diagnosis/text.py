@@ -2,19 +2,24 @@
 import math
 
 from npgm import tables
-from npgm.diagnosis.verdict import percent
+from npgm.diagnosis.verdict import ADVICE, TOLD, percent
+
+NATURAL = 0.2           # an error beyond, without any attack, asks for a look
 
 
 def sections(report):
     """Its parts, the verdict first."""
     yield report.verdict.line
+    if report.errors["natural"] > NATURAL:
+        yield (f"wrong on {percent(report.errors['natural'])} without any attack: are "
+               "the labels right, and the examples prepared as the model expects them?")
     settings, cost = report.settings, report.cost
     clip = settings["clip"] and "{:g} to {:g}".format(*settings["clip"])
     yield (f"{settings['examples']:,} examples, epsilon {settings['epsilon']:g}, "
            f"{f'pixels {clip}' if clip else 'no clip'}, seed {settings['seed']}"
            + (", quick: the robust error is a look, not a number to report"
               if settings["quick"] else ""))
-    for name, advice in zip(report.verdict.causes, report.verdict.advice):
+    for name, advice in _advice(report):
         yield f"  {name.replace('_', ' ')}: {advice}"
     yield "\nWhy each example's gradient is what it is\n" + tables.plain(
         [("cause", lambda row: row[0].replace("_", " ")),
@@ -34,6 +39,15 @@ def sections(report):
         f"\n  {sign.name.replace('_', ' ')}: {sign.why}" for sign in raised)
     yield (f"\n{cost['calls']:,} calls of the model (an example each, at most "
            f"{cost['planned_calls']:,}), {cost['seconds']:g} s")
+
+
+def _advice(report):
+    """[(cause, what to do)]: of the verdict's causes; of a model that is not masked, of
+    those that its line names all the same."""
+    if report.masked:
+        return zip(report.verdict.causes, report.verdict.advice)
+    return [(name, ADVICE[name]) for name, share in report.causes.items()
+            if share >= TOLD and name in ADVICE and name != "label_rounded"]
 
 
 def arithmetic_lines(report):

@@ -27,8 +27,9 @@ ADVICE = {
     "coarse_logits": "leave the common offset out within the model, before its logits "
                      "are rounded",
     "probabilities": "give what goes into the model's last softmax, the logits",
-    "cut": "attack through it: a vjp that takes the clip or quantizer for the identity "
-           "(BPDA, Athalye and others 2018)",
+    "cut": "is there a no_grad or detach on the way? A clip or quantizer is attacked "
+           "through: a vjp that takes it for the identity (BPDA, Athalye and others "
+           "2018)",
     "silent": "jump over dead regions: FGSM(epsilon, loss='log_odds'), PGD(epsilon, "
               "step_size=epsilon / 2, loss='log_odds', seed=0), Square(epsilon)",
     "rough": "trust no gradient here: Square(epsilon), Transfer(another network)",
