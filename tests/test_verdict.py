@@ -81,6 +81,8 @@ def test_a_black_box_decides_only_where_nothing_else_is_found():
     better = dict(black=0.5, black_chance=0)
     assert list(judge(replace(HEALTHY, **better)).causes) == ["gradient_misleads"]
     assert list(judge(replace(HEALTHY, **better, lost=0.5)).causes) == ["silent"]
+    random = judge(replace(HEALTHY, **better, causes={"random": 1.0}))
+    assert random.causes == {"random": 1.0}
 
 
 def test_every_cause_has_advice():

@@ -110,7 +110,9 @@ def judge(findings):
         shares["one_step"] = findings.many - findings.one
     if not shares and (_enough(findings, findings.black)
                        and findings.black_chance < CHANCE):
-        shares["gradient_misleads"] = findings.black
+        spoilt = {name: share for name, share in findings.causes.items()
+                  if share >= ENOUGH and name not in ("sound", "label_rounded")}
+        shares = spoilt or {"gradient_misleads": findings.black}
     shares = dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
     advice = tuple(ADVICE[name] for name in shares)
     return Verdict(bool(shares), shares, _line(findings, shares), advice)
