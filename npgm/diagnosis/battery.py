@@ -13,14 +13,11 @@ from npgm.vanishing import in_float64
 
 class Entry(NamedTuple):
     """heading: what tables call it. attack: an Attack. calls: of the model for an
-    example, at most. white: it goes by the gradient of the model. repaired: that of
-    another loss than cross-entropy as attacked."""
+    example, at most."""
 
     heading: str
     attack: Attack
     calls: int
-    white: bool = True
-    repaired: bool = False
 
 
 # The losses an attack goes by, beside cross-entropy as attacked: the name's end, the
@@ -53,7 +50,7 @@ def battery(epsilon, clip, seed, classes, effort, surrogate=None):
     entries = {"fgsm": Entry("FGSM as attacked", FGSM(epsilon, clip=clip), 4)}
     for end, heading, loss in losses:
         entries[f"fgsm{end}"] = Entry(f"FGSM, {heading}", FGSM(
-            epsilon, loss=loss, clip=clip), 4, repaired=True)
+            epsilon, loss=loss, clip=clip), 4)
     attacked = [("", "as attacked", "cross_entropy")]
     iterated = [loss for loss in losses if loss[0] in ITERATED]
     steps = effort.pgd_steps
@@ -61,22 +58,20 @@ def battery(epsilon, clip, seed, classes, effort, surrogate=None):
         entries[f"pgd{end}"] = Entry(f"PGD, {heading}", PGD(
             epsilon, steps, epsilon * max(0.1, 2.5 / steps), loss, clip,
             until_fooled=True),
-            2 * steps + 3, repaired=bool(end))
+            2 * steps + 3)
     for end, heading, loss in attacked + iterated:
         entries[f"apgd{end}"] = Entry(f"APGD, {heading}", APGD(
             epsilon, effort.apgd_steps, loss, clip, seed=seed),
-            2 * effort.apgd_steps + 3, repaired=bool(end))
-    entries["random_sign"] = Entry("random signs", RandomSign(epsilon, seed, clip), 2,
-                                   white=False)
+            2 * effort.apgd_steps + 3)
+    entries["random_sign"] = Entry("random signs", RandomSign(epsilon, seed, clip), 2)
     if surrogate is not None:
         entries["square"] = Entry("Square", Square(
-            epsilon, effort.queries, clip=clip, seed=seed), effort.queries + 3,
-            white=False)
+            epsilon, effort.queries, clip=clip, seed=seed), effort.queries + 3)
         entries["transfer"] = Entry("transfer", Transfer(surrogate, FGSM(
-            epsilon, loss="log_odds", clip=clip)), 2, white=False)
+            epsilon, loss="log_odds", clip=clip)), 2)
     steps, each = effort.deepfool_steps, 2 * min(classes, 11) + 2
     entries["deepfool"] = Entry("DeepFool, cut to epsilon", DeepFool(
-        np.inf, steps, clip=clip), steps * each + 3, repaired=True)
+        np.inf, steps, clip=clip), steps * each + 3)
     return entries
 
 
