@@ -99,6 +99,13 @@ def identity(trainer, data, batch_size, seed, steps):
             "initial theta": _digest(trainer.net.theta)}
 
 
+def digest_of(thing):
+    """SHA-256 over the source of a user's own class or function, an optimizer's rule
+    included."""
+    parts = [_text(thing), _text(getattr(thing, "rule", None))]
+    return _digest(json.dumps(parts).encode())
+
+
 def _text(thing):
     """What a class, function or value is, as JSON has it. Of a user's own the source
     counts, what a function has closed over, its defaults, a class's bases: it may be

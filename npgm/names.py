@@ -1,7 +1,9 @@
 """Optimizers, losses, attacks by name: one of ours, or a user's own by where it is."""
+import ast
 import dataclasses
 import difflib
 import importlib
+import re
 
 from npgm.errors import InputError, told
 
@@ -43,6 +45,50 @@ def make(kind, name, known, hyperparameters):
             raise InputError(f"{kind} {name} has no {given!r}: "
                              f"{nearest(given, fields)}it has {', '.join(fields)}")
     return cls(**hyperparameters)
+
+
+def split(text):
+    """The parts of "sgd,adam:beta1=0.5,beta2=0.9,rmsprop": at commas, but not within
+    brackets, and hyperparameters stay with the name before them."""
+    parts = []
+    for part in re.split(r",(?![^\[(]*[\])])", text):
+        if parts and "=" in part and ":" not in part.partition("=")[0]:
+            parts[-1] += f",{part}"
+        else:
+            parts.append(part.strip())
+    return parts
+
+
+def spec(text):
+    """(name, {hyperparameter: value}) of "name:key=value,key=value"; the name may be
+    package.module:Name. Raises InputError."""
+    head, equals, _ = text.partition("=")
+    name, given = (head.rpartition(":")[0], text[head.rfind(":") + 1:]) if equals else (
+        text, "")
+    if not name.strip(" :") or (equals and ":" not in head):
+        raise InputError(f"{text!r}: give a name, or name:key=value,key=value")
+    pairs = [pair.partition("=") for pair in split(given)] if given else []
+    return name.strip(), {key.strip(): literal(value) for key, _, value in pairs}
+
+
+def literal(text):
+    """A number, a bool, None or a tuple as Python writes it; any other text itself."""
+    text = text.strip()
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+    return tuple(value) if isinstance(value, list) else value
+
+
+def spec_text(name, hyperparameters):
+    """The text that `spec` reads as these."""
+    pairs = ",".join(f"{key}={list(value) if isinstance(value, tuple) else value}"
+                     .replace(" ", "") for key, value in hyperparameters.items())
+    return f"{name}:{pairs}" if pairs else name
 
 
 def nearest(name, known):

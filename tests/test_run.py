@@ -36,7 +36,7 @@ class Mine(SGD):
     {"hyperparameters": {"learning_rate": 0.01, "momentum": 0.9}}, {"seed": 1},
     {"steps": 101}, {"data_checksum": "abd"}, {"hidden": (600,)},
     {"batch_size": 124}, {"scheme": "he"}, {"dtype": "float64"},
-    {"defence": DEFENCE}], ids=str)
+    {"defence": DEFENCE}, {"loss": "margin"}, {"own": {"mine:Mine": "abc"}}], ids=str)
 def test_the_hash_depends_on_every_field(change):
     assert replace(RUN, **change).hash != RUN.hash
 
@@ -89,7 +89,7 @@ def test_a_key_is_a_field_or_a_hyperparameter(name, value):
 @pytest.mark.parametrize("defence, training", [
     (None, "plain"), (DEFENCE, "adversarial"), ({"name": "a:Mine"}, "a:Mine")])
 def test_how_a_run_was_trained(defence, training):
-    assert run(defence=defence).training == training
+    assert replace(RUN, defence=defence).training == training
 
 
 # Names

@@ -71,8 +71,8 @@ def test_a_failing_run_does_not_stop_the_others(make_run, data_folder, tmp_path,
 def test_a_fault_of_the_code_is_told_by_its_kind(make_run, data_folder, tmp_path,
                                                  capsys):
     with pytest.raises(NpgmError, match="1 of 1 runs failed"):
-        complete(tmp_path, [make_run()], ("nothing",), data_folder)
-    assert "sgd 0.01 hidden=8 batch_size=10 seed 0, failed: KeyError: 'nothing'" in (
+        complete(tmp_path, [make_run()], ("fgs what_0.1",), data_folder)
+    assert "sgd 0.01 hidden=8 batch_size=10 seed 0, failed: TypeError: " in (
         capsys.readouterr().err)
 
 

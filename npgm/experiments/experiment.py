@@ -15,12 +15,13 @@ KEYS = {"learning_rate": ("learning rate", "{:g}"), "epsilon": ("epsilon", "{:g}
 
 @dataclass(frozen=True)
 class Setting:
-    """What distinguishes the runs of an experiment: an optimizer of npgm.optimizers,
-    and a defence, {"name": ..., its hyperparameters}, or None. The rest is the
-    protocol's."""
+    """What distinguishes the runs of an experiment: an optimizer of npgm.optimizers, a
+    defence, {"name": ..., its hyperparameters}, or None, and other fields of a Run.
+    The rest is the protocol's."""
 
     optimizer: object
     defence: dict | None = None
+    changed: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,18 @@ class Experiment:
     @property
     def measures(self):
         """The names of the measures its quantities come from."""
-        return tuple(dict.fromkeys(quantity.measure for quantity in self.quantities))
+        return tuple(dict.fromkeys(
+            quantity.measure_in(keys) for keys, _ in self.groups(self.wanted(1, 1, ""))
+            for quantity in self.quantities))
 
     def wanted(self, steps, seeds, data_checksum):
         """The runs, seed by seed, so that an interrupted command has whole seeds
-        first."""
-        return [Run.of(setting.optimizer, seed=seed, steps=steps,
-                       data_checksum=data_checksum, defence=setting.defence)
-                for seed in range(seeds) for setting in self.runs]
+        first. seeds: how many, from 0, or which."""
+        return [Run.of(setting.optimizer, **{
+                    "seed": seed, "steps": steps, "data_checksum": data_checksum,
+                    "defence": setting.defence, **setting.changed})
+                for seed in (range(seeds) if isinstance(seeds, int) else seeds)
+                for setting in self.runs]
 
     def rows(self, wanted, records):
         """The rows of NAME.json, from the records of the wanted runs."""
@@ -93,9 +98,9 @@ class Experiment:
     def _row(self, keys, runs, records):
         row = {**keys, **self.more(keys)}
         for quantity in self.quantities:
-            entry = quantity.entry_in(keys)
+            measure, entry = quantity.measure_in(keys), quantity.entry_in(keys)
             row[quantity.name] = rows_of.summary([
-                record.at(keys.get("step", run.steps), quantity.measure, entry)
+                record.at(keys.get("step", run.steps), measure, entry)
                 for run, record in zip(runs, records)])
         row["runs"] = [run.hash for run in runs]
         row["diverged_at"] = [record.diverged_at for record in records]

@@ -1,18 +1,23 @@
 """What a measure is, (net, data) -> numbers, and a quantity, what a number is called.
 
 Errors and shares in percent. A measure's name carries what its numbers depend on,
-since they are stored under it in a run's record.
+since they are stored under it in a run's record: one of MEASURES, or a member of a
+family, "NAME_EPSILON" or "NAME WHAT_EPSILON".
 """
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
+from npgm import names
 from npgm.data import MNIST_CHECKSUM
+from npgm.errors import InputError
 
 FIRST = 1000            # test images of the attacks of many steps
 
 MEASURES = {}           # name: function
-LAST_ONLY = set()       # those taken of a run's last network only
+FAMILIES = {}           # name: function that takes more than net and data
+LAST_ONLY = set()       # those of both taken of a run's last network only
 
 
 def measure(name, last_only=False):
@@ -26,11 +31,52 @@ def measure(name, last_only=False):
     return declare
 
 
+def family(name, last_only=False):
+    """Declare the function below it, (net, data, epsilon) -> numbers or (net, data,
+    epsilon, what), as the family of that name; epsilon is None where the name has
+    none."""
+    def declare(function):
+        FAMILIES[name] = function
+        if last_only:
+            LAST_ONLY.add(name)
+        return function
+    return declare
+
+
+def named(name):
+    """The function (net, data) -> numbers that a measure's name stands for. Raises
+    InputError."""
+    if name in MEASURES:
+        return MEASURES[name]
+    kind, what, epsilon = _parts(name)
+    if kind not in FAMILIES:
+        raise InputError(f"measure {name!r}: {names.nearest(name, MEASURES)}there is "
+                         "no such")
+    given = {"epsilon": epsilon, **({"what": what} if what else {})}
+    return functools.partial(FAMILIES[kind], **given)
+
+
+def is_last_only(name):
+    """Whether a measure is taken of a run's last network only."""
+    return not LAST_ONLY.isdisjoint({name, _parts(name)[0]})
+
+
+def _parts(name):
+    """A family, what of it, and epsilon, None if there is none."""
+    head, _, last = name.rpartition("_")
+    try:
+        epsilon = float(last)
+    except ValueError:
+        head, epsilon = name, None
+    kind, _, what = head.partition(" ")
+    return kind, what, epsilon
+
+
 @dataclass(frozen=True)
 class Quantity:
     """A number of a measure, as results have it: its name there, its measure, its
     column's heading and digits, and its entry in the measure, if it has another
-    name; "{epsilon}" in an entry is the row's."""
+    name; "{epsilon}" in a measure or an entry is the row's."""
 
     name: str
     measure: str
@@ -39,7 +85,12 @@ class Quantity:
     entry: str = ""
 
     def entry_in(self, row):
+        """Its entry in a row of these keys."""
         return (self.entry or self.name).format(**row)
+
+    def measure_in(self, row):
+        """Its measure in a row of these keys."""
+        return self.measure.replace("{epsilon}", str(row.get("epsilon")))
 
 
 def some(data, count):

@@ -3,7 +3,8 @@ import numpy as np
 
 from npgm import vanishing
 from npgm.attacks import FGSM, PGD, DeepFool, RandomSign
-from npgm.experiments.measures.measure import (FIRST, Quantity, measure, percent, some)
+from npgm.experiments.measures.measure import (FIRST, Quantity, family, measure,
+                                               percent, some)
 from npgm.experiments.protocol import EPSILON, EPSILONS
 from npgm.losses import cross_entropy, log_odds
 from npgm.network import forward
@@ -26,11 +27,17 @@ NATURAL_ERROR = Quantity("natural_error", natural.measure, "natural error", 2)
 TRAIN_ERROR = Quantity("train_error", train.measure, "training error", 2)
 
 
+@family("fgs")
+def fgs_at(net, data, epsilon):
+    """FGSM on the test set: as attacked, and with the loss repaired."""
+    numbers = _fgs(net, data, (epsilon,))
+    return {name.removesuffix(f"_{epsilon}"): value for name, value in numbers.items()}
+
+
 @measure(f"fgs_{EPSILON}")
 def fgs(net, data):
-    """FGSM on the test set: as attacked, and with the loss repaired."""
-    numbers = _fgs(net, data, (EPSILON,))
-    return {name.removesuffix(f"_{EPSILON}"): value for name, value in numbers.items()}
+    """The same at the protocol's epsilon."""
+    return fgs_at(net, data, EPSILON)
 
 
 @measure("fgs_sweep")
@@ -65,9 +72,19 @@ FGS_ERROR_REPAIRED_SWEPT = Quantity("fgs_error_repaired", fgs_sweep.measure,
 @measure("frs_sweep")
 def frs_sweep(net, data):
     """FRSM on all training images, for every epsilon."""
-    sweep = RandomSign().sweep(net, data.x_train, data.y_train, EPSILONS)
+    return _frs(net, data, EPSILONS)
+
+
+@family("frs")
+def frs_at(net, data, epsilon):
+    """The same for one epsilon."""
+    return {"frs_error": _frs(net, data, (epsilon,))[f"frs_error_{epsilon}"]}
+
+
+def _frs(net, data, epsilons):
+    sweep = RandomSign().sweep(net, data.x_train, data.y_train, epsilons)
     return {f"frs_error_{epsilon}": percent(success)
-            for epsilon, success in zip(EPSILONS, sweep.success)}
+            for epsilon, success in zip(epsilons, sweep.success)}
 
 
 FRS_ERROR_SWEPT = Quantity("frs_error", frs_sweep.measure, "FRS training error", 2,

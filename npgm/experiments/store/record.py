@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 
 from npgm import storage
 from npgm.errors import DataError
-from npgm.experiments.measures import LAST_ONLY
+from npgm.experiments.measures import is_last_only
 from npgm.experiments.store.run import Run, folder_of
 
 
@@ -65,10 +65,12 @@ class Record:
         self.measured[name] = sorted({*self.measured.get(name, []), sources})
 
     def at(self, step, measure, entry):
-        """A measured value, None if the run diverged before that step; DataError if it
-        did not and there is none."""
+        """A measured value; None if the run diverged before that step, or it is taken
+        of the last network only; else DataError if there is none."""
         numbers = self.evaluations.get(str(step), {}).get(measure, {})
-        if self.diverged_at is None and entry not in numbers:
+        wanted = self.diverged_at is None and not (
+            is_last_only(measure) and step != self.configuration["steps"])
+        if wanted and entry not in numbers:
             raise DataError(f"a run's record has no {entry} at update {step:,}: move "
                             f"{Run(**self.configuration).hash} out of runs/, to train "
                             "it again")
@@ -79,7 +81,7 @@ class Record:
         last = str(self.configuration["steps"])
         return [(step, name) for step in steps or self.evaluations for name in measures
                 if name not in self.evaluations.get(step, {})
-                and (step == last or name not in LAST_ONLY)]
+                and (step == last or not is_last_only(name))]
 
     def sources(self, measures):
         """Of the training, all of it, and of these measures as far as it is known."""

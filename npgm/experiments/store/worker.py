@@ -17,10 +17,10 @@ import time
 import warnings
 from dataclasses import replace
 
-from npgm import defences, optimizers, provenance, sources, storage
+from npgm import provenance, sources, storage
 from npgm.data import load_dataset
 from npgm.errors import DataError, DivergedWarning, Interrupted, NpgmError
-from npgm.experiments.measures import MEASURES
+from npgm.experiments.measures import named
 from npgm.experiments.store.process import busy, lock, stop_if_asked
 from npgm.experiments.store.record import Record
 from npgm.experiments.store.run import folder_of
@@ -53,8 +53,7 @@ def work(out, run, measures, data_folder):
 def _train(folder, run, record, measures, data):
     net = MLP.initialize((data.x_train.shape[1], *run.hidden, data.classes),
                          seed=run.seed, dtype=run.dtype, scheme=run.scheme)
-    optimizer = optimizers.make(run.optimizer, **run.hyperparameters)
-    defence = defences.make(**run.defence) if run.defence else None
+    optimizer, defence = run.parts()
     path, clock, before = folder / "record.json", _Clock(), record.provenance
 
     def store():
@@ -67,14 +66,14 @@ def _train(folder, run, record, measures, data):
         record.evaluations[str(step)] = {}
         for _, name in record.missing(measures, [str(step)]):
             _tell(folder, record, step, f"measuring {name}")
-            record.take(step, name, MEASURES[name](net, data), sources.digest())
+            record.take(step, name, named(name)(net, data), sources.digest())
         store()
 
     try:
         with warnings.catch_warnings():         # that it diverged, the record says
             warnings.simplefilter("ignore", DivergedWarning)
             history = train(net, optimizer, data, steps=run.steps, seed=run.seed,
-                            batch_size=run.batch_size, defence=defence,
+                            batch_size=run.batch_size, loss=run.loss, defence=defence,
                             evaluate=evaluate, checkpoint=folder / "checkpoint.npz",
                             watch=_Progress(folder, record, run.steps))
     except Interrupted:
@@ -97,7 +96,7 @@ def _measure_snapshots(folder, record, measures, data):
             raise DataError(f"{path} is gone: --fresh trains the run again")
         stop_if_asked()
         _tell(folder, record, int(step), f"measuring {name}")
-        record.take(step, name, MEASURES[name](MLP.load(path), data), sources.digest())
+        record.take(step, name, named(name)(MLP.load(path), data), sources.digest())
         record.write(folder / "record.json")
     (folder / "progress.json").unlink(missing_ok=True)
 
