@@ -15,6 +15,7 @@ from npgm.checkpoint import Checkpoint
 from npgm.errors import DivergedWarning, InputError, Interrupted
 from npgm.network import MLP
 from npgm.optimizers import Optimizer
+from npgm.progress import Bar
 
 
 @dataclass
@@ -106,7 +107,7 @@ def batch_rows(count, batch_size, seed, t):
 
 def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
           loss="cross_entropy", defence=None, evaluate_at=None, evaluate=None,
-          checkpoint=None, watch=None):
+          checkpoint=None, watch=None, progress=False):
     """Train net in place on data.x_train; returns a History.
 
     loss, defence: as Trainer's. evaluate_at: steps to evaluate at (default:
@@ -117,7 +118,8 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     twice a minute. watch: a function of the Trainer, called after every update, and
     its `begin`, if it has one, when the run begins or resumes; if it raises
     Interrupted, the checkpoint is written first. Ctrl-C may strike within an update,
-    so it writes nothing.
+    so it writes nothing. progress: whether a bar shows the updates, the time left and
+    the newest loss, on standard error or in a notebook; it changes no bit.
 
     Raises InputError if an argument does not fit, DataError if the checkpoint
     is damaged or of another run.
@@ -136,8 +138,11 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     history = History(np.full(steps, np.nan, net.dtype), trainer.state)
     run = Checkpoint(checkpoint, trainer, history, data, batch_size, seed)
     run.load()
-    if hasattr(watch, "begin"):
-        watch.begin(trainer)
+    bar = Bar(steps) if progress else None
+    watchers = [watcher for watcher in (watch, bar) if watcher is not None]
+    for watcher in watchers:
+        if hasattr(watcher, "begin"):
+            watcher.begin(trainer)
     try:
         for t in range(trainer.t + 1, steps + 1):
             rows = batch_rows(len(data.y_train), batch_size, seed, t)
@@ -155,11 +160,14 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
                 run.save()
             elif run.is_due():
                 run.save()
-            if watch:
-                watch(trainer)
+            for watcher in watchers:
+                watcher(trainer)
     except Interrupted:
         run.save()
         raise
+    finally:
+        if bar:
+            bar.close()
     return history
 
 
