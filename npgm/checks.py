@@ -112,3 +112,16 @@ def labels(y, count, classes=None):
             "give integers from 0" if classes is None else
             f"this network knows 0 to {classes - 1}"))
     return y.astype(np.int64, copy=False)
+
+
+def probabilities(y, count, classes):
+    """y as an array (count, classes), if each row is a distribution; NaN passes."""
+    y = np.asarray(y)
+    if y.shape != (count, classes) or y.dtype.kind != "f":
+        raise InputError(f"y is {y.dtype}{y.shape}: give {classes} probabilities for "
+                         f"each of the {count} examples")
+    wrong = (np.abs(y.sum(axis=1) - 1) > 1e-3) | (y < 0).any(axis=1)
+    if wrong.any():
+        raise InputError(f"y[{wrong.argmax()}] is no distribution: give probabilities "
+                         "that sum to 1")
+    return y

@@ -141,6 +141,30 @@ def mifpe(z, y):
     return loss, dz / s
 
 
+# To train with: labels that are probabilities, logits at a temperature.
+
+
+def soft_cross_entropy(z, y):
+    """-sum_k y_k log p_k with p = softmax(z), and dz = p - y, for labels y (N, C) that
+    are probabilities themselves; of onehot(y) it is cross_entropy (Hinton, Vinyals and
+    Dean 2015, arXiv 1503.02531)."""
+    y = checks.probabilities(y, *np.shape(z)).astype(z.dtype, copy=False)
+    p, log_normalizer = softmax(z)
+    return (y * (log_normalizer[:, None] - z)).sum(axis=1), p - y
+
+
+def at_temperature(loss, T):
+    """The loss of z / T, and its gradient to z: what a softmax at temperature T > 0
+    makes of it. A network trained with it has logits some T times as large."""
+    T = checks.number("temperature", T, above=True)
+
+    def tempered(z, y):
+        T_z = z.dtype.type(T)
+        value, dz = evaluate(loss, z / T_z, y)
+        return value, dz / T_z
+    return tempered
+
+
 LOSSES = {"cross_entropy": cross_entropy, "log_odds": log_odds, "margin": margin,
           "dlr": dlr, "mifpe": mifpe}
 

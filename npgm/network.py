@@ -215,8 +215,10 @@ class MLP:
                              f"{z.dtype} of shape {z.shape}")
 
     def check_y(self, y, count):
-        """y as an array, if it is `count` integer labels in [0, C)."""
-        return checks.labels(y, count, self.sizes[-1])
+        """y as an array, if it is `count` integer labels in [0, C), or as many rows of
+        C probabilities, for a loss that takes such."""
+        check = checks.probabilities if np.ndim(y) == 2 else checks.labels
+        return check(y, count, self.sizes[-1])
 
     def save(self, path):
         """Write W1, b1, W2, b2, ... to an .npz archive, atomically."""

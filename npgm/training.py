@@ -121,6 +121,10 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     so it writes nothing. progress: whether a bar shows the updates, the time left and
     the newest loss, on standard error or in a notebook; it changes no bit.
 
+    A defence that has a `begin` may have another network trained first, as this one
+    will be: its checkpoint stands beside, as teacher-NAME, and what watches it is
+    watch's `teaching`, if it has one, a function as watch is.
+
     Raises InputError if an argument does not fit, DataError if the checkpoint
     is damaged or of another run.
     """
@@ -137,7 +141,12 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
         "natural_error": natural_error(net, data.x_test, data.y_test)})
     history = History(np.full(steps, np.nan, net.dtype), trainer.state)
     run = Checkpoint(checkpoint, trainer, history, data, batch_size, seed)
+    before = net.copy() if hasattr(defence, "begin") else None
     run.load()
+    if before is not None:
+        trainer.loss, trainer.defence = defence.begin(trainer.loss, functools.partial(
+            _another, before, optimizer, data, steps, batch_size, seed, path=run.path,
+            watch=getattr(watch, "teaching", None), progress=progress))
     bar = Bar(steps) if progress else None
     watchers = [watcher for watcher in (watch, bar) if watcher is not None]
     for watcher in watchers:
@@ -169,6 +178,19 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
         if bar:
             bar.close()
     return history
+
+
+def _another(net, optimizer, data, steps, batch_size, seed, loss, path, watch,
+             progress):
+    """net itself, trained with a loss; if that diverges, all NaN. path: of another
+    network's checkpoint, or None."""
+    history = train(net, optimizer, data, steps, batch_size, seed, loss,
+                    evaluate_at=(steps,), evaluate=lambda net, step: None,
+                    checkpoint=path and path.with_name(f"teacher-{path.name}"),
+                    watch=watch, progress=progress)
+    if history.diverged_at is not None:
+        net.theta[:] = np.nan
+    return net
 
 
 def _points(evaluate_at, steps):

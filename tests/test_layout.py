@@ -64,6 +64,7 @@ npgm.attacks.deepfool
 npgm.attacks
 npgm.gradient_check
 npgm.defences.adversarial_training
+npgm.defences.distillation
 npgm.defences
 npgm.plots
 npgm.page

@@ -1,13 +1,16 @@
 """Defences: what to train on in place of a batch.
 
-A defence has examples(model, x, y) -> (x, y), and is handed to `npgm.train`.
+A defence has examples(model, x, y) -> (x, y), and is handed to `npgm.train`. One that
+needs more than a batch has begin(loss, teach) -> (loss, defence) too, which is called
+once, before the first update (as `distillation`).
 """
 from npgm import names
 from npgm.defences.adversarial_training import AdversarialTraining
+from npgm.defences.distillation import Distillation
 
-DEFENCES = {"adversarial_training": AdversarialTraining}
+DEFENCES = {"adversarial_training": AdversarialTraining, "distillation": Distillation}
 
-__all__ = ["DEFENCES", "AdversarialTraining", "make"]
+__all__ = ["DEFENCES", "AdversarialTraining", "Distillation", "make"]
 
 
 def make(name, **hyperparameters):

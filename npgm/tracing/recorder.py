@@ -153,7 +153,7 @@ class Recorder:
     def _summarize(self, trainer, row):
         if self.batch:
             self.of_batch.record(row, trainer.losses,
-                                 activations(trainer, self.before), trainer.y)
+                                 activations(trainer, self.before), _labels(trainer.y))
         if self.layers:
             self.of_layers.record(row, self.before, trainer.net.theta, trainer.dtheta)
 
@@ -203,6 +203,11 @@ def _part(state, where):
     """A copy of a state, of those parameters alone."""
     return SimpleNamespace(t=state.t, **{name: array[where].copy()
                                          for name, array in kept(state).items()})
+
+
+def _labels(y):
+    """(N,): y itself, or the likeliest of labels (N, C) that are probabilities."""
+    return y if y.ndim == 1 else y.argmax(axis=1)
 
 
 def _is_elementwise(optimizer, dtype):

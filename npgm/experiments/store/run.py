@@ -12,7 +12,8 @@ from npgm.experiments import protocol
 # Fields that came later, and what all runs before had.
 LATER = {"defence": None, "loss": "cross_entropy", "own": None}
 
-TRAININGS = {None: "plain", "adversarial_training": "adversarial"}
+TRAININGS = {None: "plain", "adversarial_training": "adversarial",
+             "distillation": "distilled"}
 
 
 @dataclass(frozen=True)

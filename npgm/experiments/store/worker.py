@@ -5,7 +5,8 @@ A run's folder is named after the hash of its configuration and holds
     record.json         configuration, measurements, provenance
     step-NNNNNN.npz     the network at each point of evaluation
     losses.npz          the mean loss of every batch
-    checkpoint.npz      while it trains: theta, state and t
+    checkpoint.npz      while it trains: theta, state and t; of a defence that trains a
+                        teacher first, teacher-checkpoint.npz too
     progress.json       while it trains: how far it is
 
 so every experiment that needs a run shares it, and measures are taken from
@@ -83,7 +84,7 @@ def _train(folder, run, record, measures, data):
     record.diverged_at = history.diverged_at
     record.status = "done" if history.diverged_at is None else "diverged"
     store()
-    for name in ("checkpoint.npz", "progress.json"):
+    for name in ("checkpoint.npz", "teacher-checkpoint.npz", "progress.json"):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -125,6 +126,14 @@ class _Progress:
         self.told = now
         stop_if_asked()
         _tell(self.folder, self.record, step)
+
+    def teaching(self, trainer):
+        """The run itself has not begun."""
+        now = time.monotonic()
+        if now - self.told >= 0.5:
+            self.told = now
+            stop_if_asked()
+            _tell(self.folder, self.record, 0, f"teacher, update {trainer.t:,}")
 
 
 def _tell(folder, record, step, doing=None):
