@@ -101,14 +101,15 @@ def within(x, low, high, advice, name="x"):
     return x
 
 
-def labels(y, count, classes=None):
+def labels(y, count, classes=None, name="y"):
     """y as an int64 array of `count` integers in [0, classes), or from 0 on."""
     y = np.asarray(y)
     if y.shape != (count,) or y.dtype.kind not in "iu":
-        raise InputError(f"y is {y.dtype}{y.shape}: give one integer label for each "
-                         f"of the {count} examples")
+        raise InputError(f"{name} is {y.dtype}{y.shape}: give one integer label for "
+                         f"each of the {count} examples")
     if count and not (0 <= y.min() and (classes is None or y.max() < classes)):
-        raise InputError(f"labels go from {y.min()} to {y.max()}: " + (
+        what = "labels" if name == "y" else f"{name} has labels that"
+        raise InputError(f"{what} go from {y.min()} to {y.max()}: " + (
             "give integers from 0" if classes is None else
             f"this network knows 0 to {classes - 1}"))
     return y.astype(np.int64, copy=False)

@@ -191,6 +191,15 @@ def evaluate(loss, z, y):
     return value, dz
 
 
+def minus(loss):
+    """Minus a loss given by its name or as a function: to raise it makes the label
+    likelier."""
+    def negated(z, y):
+        value, dz = evaluate(loss, z, y)
+        return -value, -dz
+    return negated
+
+
 def name_of(loss):
     """How a configuration names a loss: "log_odds", or "package.module:function"."""
     return loss if isinstance(loss, str) else names.name_of(loss, LOSSES)

@@ -51,6 +51,9 @@ npgm.checkpoint
 npgm.progress
 npgm.training
 npgm.attacks.model
+npgm.attacks.cost
+npgm.attacks.result
+npgm.attacks.hyperparameters
 npgm.attacks.base
 npgm.attacks.one_step
 npgm.attacks.fgsm
@@ -75,7 +78,6 @@ npgm.command
 npgm.diagnosis
 npgm.diagnosis.arithmetic
 npgm.diagnosis.causes
-npgm.diagnosis.cost
 npgm.diagnosis.battery
 npgm.diagnosis.curve
 npgm.diagnosis.statistics

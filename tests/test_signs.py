@@ -9,7 +9,7 @@ import pytest
 from small_models import C, D, Images, LogitsAndVjp, examples, learnt, network
 
 from npgm.attacks import FGSM, PGD, RandomSign
-from npgm.diagnosis.cost import Counted
+from npgm.attacks.cost import Counted
 from npgm.diagnosis.signs import CALLS, SIGNS, SUBSET, warning_signs
 from npgm.diagnosis.signs.evidence import Evidence
 from npgm.diagnosis.signs.sign import sign

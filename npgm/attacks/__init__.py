@@ -6,21 +6,22 @@ import dataclasses
 
 from npgm import losses, names
 from npgm.attacks.apgd import APGD
-from npgm.attacks.base import (Attack, AttackResult, Attempt, InputGradient,
-                               input_gradient, linearize)
+from npgm.attacks.base import Aim, Attack, InputGradient, input_gradient
 from npgm.attacks.deepfool import DeepFool
 from npgm.attacks.fgsm import FGSM
+from npgm.attacks.model import linearize
 from npgm.attacks.one_step import OneStep, Sweep
 from npgm.attacks.pgd import PGD
 from npgm.attacks.random_sign import RandomSign
+from npgm.attacks.result import AttackResult, Attempt
 from npgm.attacks.square import Square
 from npgm.attacks.transfer import Transfer
 
 ATTACKS = {"fgsm": FGSM, "random_sign": RandomSign, "pgd": PGD, "apgd": APGD,
            "square": Square, "transfer": Transfer, "deepfool": DeepFool}
 
-__all__ = ["APGD", "ATTACKS", "Attack", "AttackResult", "Attempt", "DeepFool", "FGSM",
-           "InputGradient", "OneStep", "PGD", "RandomSign", "Square", "Sweep",
+__all__ = ["APGD", "ATTACKS", "Aim", "Attack", "AttackResult", "Attempt", "DeepFool",
+           "FGSM", "InputGradient", "OneStep", "PGD", "RandomSign", "Square", "Sweep",
            "Transfer", "configuration", "input_gradient", "linearize", "make"]
 
 

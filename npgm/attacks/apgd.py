@@ -4,9 +4,10 @@ from typing import Callable
 
 import numpy as np
 
-from npgm.attacks.base import Attempt, input_gradient
+from npgm.attacks.base import input_gradient
 from npgm.attacks.fgsm import sign_step
 from npgm.attacks.many_steps import Best, ManySteps
+from npgm.attacks.result import Attempt
 from npgm.checks import finite_rows
 from npgm.losses import mistakes
 

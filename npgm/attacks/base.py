@@ -1,55 +1,19 @@
 """What every attack takes, does and returns; an attack itself is `run`."""
 import dataclasses
-from dataclasses import dataclass
+import time
 from typing import NamedTuple
 
 import numpy as np
 
 from npgm import checks, losses
-from npgm.attacks.model import view
+from npgm.attacks.cost import Counted
+from npgm.attacks.hyperparameters import CHECKS, check_target
+from npgm.attacks.model import linearize, view
+from npgm.attacks.result import judge, reached
 from npgm.errors import InputError
 
 BLOCK = 500     # examples of one random stream
 BYTES = 16      # a pixel above is no float in [0, 1], standardized neither
-
-# What became of an example, the first that applies from the top.
-NOT_FINITE = "not_finite"           # a logit or gradient is NaN or infinite
-ALREADY_WRONG = "already_wrong"     # misclassified before the attack
-NO_GRADIENT = "no_gradient"         # the gradient is exactly zero everywhere
-FOOLED = "fooled"
-GRADIENT_LOST = "gradient_lost"     # held, and at a later step it was exactly zero
-HELD = "held"
-
-
-@dataclass(frozen=True)
-class AttackResult:
-    """One entry an example.
-
-    x_adv: the attacked examples, in the shape and dtype of x, never farther from it
-    than epsilon. success (N,): the model is wrong on x_adv, so its mean is the error
-    rate under attack. status (N,): the words above. valid (N,): the first gradient
-    was finite and not exactly zero. lost_at (N,): the first step, from 0, at which it
-    was exactly zero; -1 if there was none.
-    """
-
-    x_adv: np.ndarray
-    success: np.ndarray
-    status: np.ndarray
-    valid: np.ndarray
-    lost_at: np.ndarray
-
-
-class Attempt(NamedTuple):
-    """What `run` says of its examples. x_adv (N, D). finite, valid (N,): whether what
-    the attack went by was finite, and its first gradient not exactly zero everywhere.
-    z (N, C): the logits of x, if it came by them. lost_at (N,): as AttackResult's, of
-    an attack of many steps."""
-
-    x_adv: np.ndarray
-    finite: np.ndarray
-    valid: np.ndarray
-    z: np.ndarray | None = None
-    lost_at: np.ndarray | None = None
 
 
 class InputGradient(NamedTuple):
@@ -79,16 +43,36 @@ def input_gradient(model, x, y, loss):
     return InputGradient(z, dz, dx, finite, value)
 
 
+class Aim:
+    """What an attack aims at: another class than the labels y (N,), or the target (N,).
+    It raises `loss` at `labels`: J(z, y), or minus J(z, target)."""
+
+    def __init__(self, y, target, loss):
+        self.y, self.target = y, target
+        self.labels = y if target is None else target
+        self.loss = loss if target is None else losses.minus(loss)
+
+    def reached(self, z, at=slice(None)):
+        """(N,): whether logits z are that, of the examples `at`."""
+        return reached(z, self.y[at], None if self.target is None else self.target[at])
+
+
 class Attack:
     """A frozen dataclass of hyperparameters and a method
 
         run(model, x, y, rows) -> Attempt
 
-    for a piece of the examples, those of `rows`, a range. Checks, pieces and the
-    status of each example are done here, and no pixel is left farther from x than
-    epsilon, if there is a hyperparameter of that name. A loss may be given by its
+    for a piece of the examples, those of `rows`, a range. Checks, pieces, the status of
+    each example and what all cost are done here, and no pixel is left farther from x
+    than epsilon, if there is a hyperparameter of that name. A loss may be given by its
     name or as its function; it is kept by its name, and a configuration is JSON and
     back again.
+
+    An attack that can aim at a class has the hyperparameter target, and then `run` the
+    parameter target, (N,) classes or None. target: None, any other class than the
+    label; a class; "next", the one after the label, 0 after the last; "least_likely",
+    of the lowest logit but the label's. Where the label is the target, the example is
+    left as it is.
     """
 
     piece = 500     # examples at a time: their hidden layers stay in the cache
@@ -101,21 +85,60 @@ class Attack:
             if check and not (value is None and field.default is None):
                 object.__setattr__(self, field.name, check(field.name, value))
 
-    def __call__(self, model, x, y):
+    def __call__(self, model, x, y, target=None):
         """Attack every example: x (N, D) floats, or of whatever shape (N, ...) the
-        model takes, y (N,) labels -> AttackResult.
+        model takes, y (N,) labels -> AttackResult. target: (N,) classes to aim at, or
+        as the hyperparameter, instead of it.
 
-        The model is handed copies: it may overwrite them. Raises InputError if x or y
-        do not fit it, or x not the attack.
+        The model is handed copies: it may overwrite them. Raises InputError if x, y or
+        target do not fit it, or x not the attack.
         """
-        def attack(model, x, y, rows):
-            attempt = self.taken(self.run(model, x, y, rows), x,
+        def attack(model, x, y, rows, target=None):
+            attempt = self.taken(self.run(model, x, y, rows, **aimed(target)), x,
                                  getattr(self, "epsilon", None))
+            if target is not None:
+                attempt = attempt.but(target == y, x)
             z = model.logits(x) if attempt.z is None else attempt.z
-            return judge(y, z, model.logits(attempt.x_adv), attempt)
-        result = self.in_pieces(attack, model, x, y)
+            return judge(y, z, model.logits(attempt.x_adv), attempt, target)
+        start = time.perf_counter()
+        model, rows, y = self.prepared(model, x, y)
+        model = Counted(model)
+        target = self.targets(target, model, rows, y)
+        result = self.in_pieces(attack, model, rows, y, target)
         x_adv = result.x_adv.reshape(x.shape).astype(x.dtype, copy=False)
-        return dataclasses.replace(result, x_adv=x_adv)
+        return dataclasses.replace(
+            result, x_adv=x_adv, x=x, target=target, queries=model.calls,
+            seconds=time.perf_counter() - start)
+
+    def prepared(self, model, x, y):
+        """What `checked` returns, x not to be written to: an attack that writes in
+        place would hit the caller's. Raises InputError."""
+        model, x, y = checked(model, x, y, getattr(self, "clip", None),
+                              getattr(self, "epsilon", np.inf))
+        x = x.view()
+        x.flags.writeable = False
+        return model, x, y
+
+    def targets(self, target, model, x, y):
+        """(N,) classes that a target, given at the call or else at construction, stands
+        for, or None. Raises InputError."""
+        if target is None:
+            target = getattr(self, "target", None)
+        elif not hasattr(self, "target"):
+            raise InputError(f"{type(self).__name__} has no target: leave it out")
+        if target is None:
+            return None
+        classes = model.logits(x[:1]).shape[1]
+        if not isinstance(target, str) and np.ndim(target):
+            return checks.labels(target, len(x), classes, "target")
+        target = check_target("target", target)
+        if target == "next":
+            return (y + 1) % classes
+        if target == "least_likely":
+            return np.concatenate([lowest(model.logits(x[i:i + self.piece]),
+                                          y[i:i + self.piece])
+                                   for i in range(0, len(x), self.piece)])
+        return checks.labels(np.full(len(x), target), len(x), classes, "target")
 
     def taken(self, attempt, x, epsilon):
         """What run returned, x_adv as x is: its dtype, finite, within epsilon of it.
@@ -137,20 +160,19 @@ class Attack:
             x_adv = bounded(x_adv, x, x.dtype.type(epsilon))
         return attempt._replace(x_adv=x_adv, finite=finite & ~lost, valid=valid)
 
-    def in_pieces(self, attack, model, x, y):
-        """attack(model, x, y, rows) -> a dataclass of arrays, for one piece after the
-        other; joined along their last axis but x_adv's."""
-        model, x, y = checked(model, x, y, getattr(self, "clip", None),
-                              getattr(self, "epsilon", np.inf))
-        x = x.view()
-        x.flags.writeable = False       # an attack that writes in place would hit x
+    def in_pieces(self, attack, model, x, y, target=None):
+        """attack(model, x, y, rows) -> a dataclass of arrays, for one piece of what is
+        prepared after the other, with target=... if there is one; joined along their
+        last axis but x_adv's."""
         whole = {}
         for start in range(0, len(x), self.piece):
             rows = range(start, min(start + self.piece, len(x)))
             piece = slice(rows.start, rows.stop)
             with np.errstate(all="ignore"):     # the status tells what is not finite
-                part = attack(model, x[piece], y[piece], rows)
+                part = attack(model, x[piece], y[piece], rows, **aimed(target, piece))
             for name, array in vars(part).items():
+                if not isinstance(array, np.ndarray):
+                    continue
                 axis = 0 if name == "x_adv" else -1
                 if not start:       # room for all: parts that are kept are cold memory
                     shape = [*array.shape]
@@ -159,6 +181,19 @@ class Attack:
                 at = piece if axis == 0 else (..., piece)
                 whole[name][at] = array
         return type(part)(**whole)
+
+
+def aimed(target, at=slice(None)):
+    """How targets (N,) of the examples `at` are handed on: not at all if there are
+    none, as an attack need not know of them."""
+    return {} if target is None else {"target": target[at]}
+
+
+def lowest(z, y):
+    """(N,): the class of the lowest logit but the label's."""
+    others = z.copy()
+    others[np.arange(len(y)), y] = np.inf
+    return others.argmin(axis=1)
 
 
 def checked(model, x, y, clip=None, epsilon=np.inf):
@@ -179,20 +214,6 @@ def checked(model, x, y, clip=None, epsilon=np.inf):
     return model, x.reshape(len(x), -1), checks.labels(y, len(x), classes)
 
 
-def judge(y, z, z_adv, attempt):
-    """The AttackResult of an attempt, with logits z before and z_adv after."""
-    finite = (attempt.finite & np.isfinite(z).all(axis=1)
-              & np.isfinite(z_adv).all(axis=1))
-    valid = finite & attempt.valid
-    lost_at = (np.where(attempt.valid, -1, 0) if attempt.lost_at is None
-               else attempt.lost_at)
-    success = losses.mistakes(z_adv, y)
-    status = np.select(
-        [~finite, losses.mistakes(z, y), ~valid, success, lost_at > 0],
-        [NOT_FINITE, ALREADY_WRONG, NO_GRADIENT, FOOLED, GRADIENT_LOST], HELD)
-    return AttackResult(attempt.x_adv, success, status, valid, lost_at)
-
-
 def bounded(x_adv, x, epsilon):
     """x_adv, but no pixel farther from x than epsilon; by rounding neither. Changed in
     place, where it can be."""
@@ -206,18 +227,6 @@ def bounded(x_adv, x, epsilon):
     return moved.reshape(x.shape)
 
 
-def linearize(model, x):
-    """Logits z (N, C) of a model, and the function dz -> J(x)^T dz (N, D), which
-    holds until the model is called again.
-
-    Uses the model's own linearize, which need not repeat the forward pass, if
-    it has one.
-    """
-    if hasattr(model, "linearize"):
-        return model.linearize(x)
-    return model.logits(x), lambda dz: model.vjp(x, dz)
-
-
 def draws(seed, rows, draw, *stream):
     """What draw(rng, 500) gives for whole blocks of examples, of those of `rows`, a
     range: the same for an example whatever the piece it is attacked in. stream: whole
@@ -227,33 +236,6 @@ def draws(seed, rows, draw, *stream):
                    min(BLOCK, rows.stop - start))
               for start in range(first, rows.stop, BLOCK)]
     return np.concatenate(blocks)[rows.start - first:]
-
-
-def check_loss(name, loss):
-    """A loss by its name if it is to be found by one, else as its function; or
-    InputError."""
-    function, known = losses.named(loss), losses.name_of(loss)
-    try:
-        return known if losses.named(known) is function else loss
-    except InputError:
-        return loss
-
-
-def check_shape(name, shape):
-    """Of one example: whole numbers, as a tuple; or InputError."""
-    if not np.iterable(shape) or not (shape := tuple(shape)):
-        raise InputError(f"{name} is {shape!r}: give a tuple, for example (28, 28)")
-    return tuple(checks.count(name, side) for side in shape)
-
-
-# Hyperparameters mean the same wherever they occur.
-CHECKS = {"epsilon": checks.number, "overshoot": checks.number, "loss": check_loss,
-          "clip": lambda name, value: checks.clip(value), "steps": checks.count,
-          "queries": checks.count,
-          "restarts": lambda name, value: checks.count(name, value, least=0),
-          "step_size": lambda name, value: checks.number(name, value, above=True),
-          "seed": lambda name, value: checks.seed(value), "shape": check_shape,
-          "until_fooled": checks.flag}
 
 
 def clipped(x, clip):

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npgm.attacks.base import FOOLED, Attack, Attempt, clipped, linearize
+from npgm.attacks.base import Attack, clipped
+from npgm.attacks.model import linearize
+from npgm.attacks.result import FOOLED, Attempt
 from npgm.errors import InputError
+from npgm.losses import margin
 
 # Logits come out otherwise in another batch, by up to some hundred units of rounding: a
 # lead below this is a tie.
@@ -22,9 +25,12 @@ def rounding(z):
 
 def crossed(z, y):
     """(N,): another class leads the label's, by more than rounding."""
-    rows, wrong = np.arange(len(y)), z.copy()
-    wrong[rows, y] = -np.inf
-    return wrong.max(axis=1) - z[rows, y] > rounding(z)
+    return margin(z, y)[0] > rounding(z)
+
+
+def entered(z, target):
+    """(N,): the target's logit leads all others, by more than rounding."""
+    return margin(z, target)[0] < -rounding(z)
 
 
 def looked_at(z, y):
@@ -55,6 +61,15 @@ def differences(model, x, y):
     return np.maximum(f, rounding(z)[:, None]), w, finite
 
 
+def difference(model, x, target):
+    """The same of one f, the target's logit minus the highest other: K = 1."""
+    z, vjp = linearize(model, x)
+    f, dz = margin(z, target)
+    w = vjp(-dz)[:, None]
+    finite = np.isfinite(z).all(axis=1) & np.isfinite(w).all(axis=(1, 2))
+    return np.maximum(np.abs(f), rounding(z))[:, None], w.astype("float64"), finite
+
+
 @dataclass(frozen=True)
 class DeepFool(Attack):
     """The smallest perturbation r that changes the class, found by taking the
@@ -75,6 +90,10 @@ class DeepFool(Attack):
     uses logits alone: no softmax, nothing to mask. An example already wrong
     stays as it is; one is valid if some w_k is finite and not zero. It holds if
     it gets to where the model is constant, as where a layer's units are all off.
+
+    target: see Attack; each step goes to the boundary between the target and the
+    highest other class, until the target is the highest. That is exact where no third
+    class comes between; an example already of the target's class stays as it is.
     """
 
     piece = 100     # each example needs a gradient for each of its classes
@@ -83,6 +102,7 @@ class DeepFool(Attack):
     steps: int = 50
     overshoot: float = 0.02
     clip: tuple | None = None
+    target: int | str | None = None
 
     def __post_init__(self):
         super().__post_init__()
@@ -106,28 +126,31 @@ class DeepFool(Attack):
         ratios = np.linalg.norm(r, self.norm, axis=1)[size > 0] / size[size > 0]
         return float(ratios.mean()) if ratios.size else np.nan
 
-    def run(self, model, x, y, rows):
+    def run(self, model, x, y, rows, target=None):
+        look, there, aim = ((differences, crossed, y) if target is None
+                            else (difference, entered, target))
         stretch = x.dtype.type(1 + self.overshoot)
         total, x_adv = np.zeros_like(x), x.copy()
         finite, valid = np.ones(len(x), bool), np.zeros(len(x), bool)
         z = model.logits(x)
-        going = np.flatnonzero(z.argmax(axis=1) == y)
+        going = np.flatnonzero((z.argmax(axis=1) == aim) == (target is None))
         for _ in range(self.steps):
             if not going.size:
                 break
-            r, known, finite[going], alive = self._step(model, x_adv[going], y[going])
+            r, known, finite[going], alive = self._step(
+                x_adv[going], *look(model, x_adv[going], aim[going]))
             valid[going] |= alive
             going, r = going[known], r[known]
             total[going] += r
             x_adv[going] = clipped(x[going] + stretch * total[going], self.clip)
             if going.size:
-                going = going[~crossed(model.logits(x_adv[going]), y[going])]
+                going = going[~there(model.logits(x_adv[going]), aim[going])]
         return Attempt(x_adv, finite, valid, z)
 
-    def _step(self, model, x, y):
-        """r (N, D) to the nearest boundary, whether there is one to go to, and
-        whether all it comes from is finite, and not zero."""
-        rows, (f, w, finite) = np.arange(len(y)), differences(model, x, y)
+    def _step(self, x, f, w, finite):
+        """r (N, D) to the nearest boundary of those f and w tell of, whether there is
+        one to go to, and whether all it comes from is finite, and not zero."""
+        rows = np.arange(len(x))
         alive = finite & w.any(axis=(1, 2))
         if self.clip is not None:       # what it would take away moves nothing
             low, high = self.clip

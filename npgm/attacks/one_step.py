@@ -4,15 +4,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from npgm import checks
-from npgm.attacks.base import Attack, Attempt, clipped
+from npgm.attacks.base import Attack, aimed, clipped
+from npgm.attacks.result import Attempt, reached
 from npgm.errors import InputError
 from npgm.losses import mistakes
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """natural (N,): wrong before the attack. success (E, N): wrong on x_adv, for each
-    of E epsilons. valid (N,): as in AttackResult."""
+    """natural (N,): wrong before the attack. success (E, N): as in AttackResult, for
+    each of E epsilons. valid (N,): as in AttackResult."""
 
     natural: np.ndarray
     success: np.ndarray
@@ -25,37 +26,39 @@ class OneStep(Attack):
         look(model, x, y, rows) -> z, d, finite, valid
         move(x, d, epsilon) -> x_adv
 
-    look: the logits z (N, C) and whatever the step goes by, d (N, D); move: the
-    step, which leaves x and d as they are. Many epsilons cost one look, so little more
-    than one.
+    look: the logits z (N, C) and whatever the step goes by, d (N, D), of an attack that
+    can aim at classes with the parameter target; move: the step, which leaves x and d
+    as they are. Many epsilons cost one look, so little more than one.
     """
 
-    def run(self, model, x, y, rows):
-        z, d, finite, valid = self.looked(model, x, y, rows)
+    def run(self, model, x, y, rows, **aim):
+        z, d, finite, valid = self.looked(model, x, y, rows, **aim)
         return Attempt(self.moved(x, d, self.epsilon), finite, valid, z)
 
-    def sweep(self, model, x, y, epsilons):
+    def sweep(self, model, x, y, epsilons, target=None):
         """Errors at many epsilons, from one look: -> Sweep. x_adv is not kept, and
-        self.epsilon not used. Raises InputError."""
+        self.epsilon not used. target: as at a call. Raises InputError."""
         epsilons = check_epsilons(epsilons)
 
-        def attack(model, x, y, rows):
-            z, d, finite, valid = self.looked(model, x, y, rows)
+        def attack(model, x, y, rows, target=None):
+            z, d, finite, valid = self.looked(model, x, y, rows, **aimed(target))
             logits = self._logits_along(model, x, d, epsilons)
             return Sweep(mistakes(z, y),
-                         np.array([mistakes(logits(e), y) for e in epsilons]),
+                         np.array([reached(logits(e), y, target) for e in epsilons]),
                          valid & finite & np.isfinite(z).all(axis=1))
-        return self.in_pieces(attack, model, x, y)
+        model, x, y = self.prepared(model, x, y)
+        return self.in_pieces(attack, model, x, y, self.targets(target, model, x, y))
 
     def perturb(self, model, x, y):
         """x_adv alone, in one piece, unchecked and as `move` rounds it: for training
         on it."""
         with np.errstate(all="ignore"):
-            return self.run(model, x, y, range(len(x))).x_adv
+            aim = aimed(self.targets(None, model, x, y))
+            return self.run(model, x, y, range(len(x)), **aim).x_adv
 
-    def looked(self, model, x, y, rows):
+    def looked(self, model, x, y, rows, **aim):
         """What look returns. Raises InputError if that is something else."""
-        found = self.look(model, x, y, rows)
+        found = self.look(model, x, y, rows, **aim)
         if not isinstance(found, tuple) or len(found) != 4:
             raise InputError(f"{type(self).__name__}.look must return z, d, finite and "
                              "valid")

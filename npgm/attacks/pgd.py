@@ -6,11 +6,12 @@ from typing import Callable
 
 import numpy as np
 
-from npgm.attacks.base import Attempt, input_gradient
+from npgm.attacks.base import Aim, input_gradient
 from npgm.attacks.fgsm import sign_step
 from npgm.attacks.many_steps import Best, ManySteps
+from npgm.attacks.result import Attempt
 from npgm.checks import finite_rows
-from npgm.losses import evaluate, mistakes
+from npgm.losses import evaluate
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class PGD(ManySteps):
     its first gradient was not exactly zero. Where a later one is, as in a region where
     a layer's units are all off, it begins again at such a random point. until_fooled:
     whether an example is left alone once it is fooled, x_adv then being where it was.
+    target: see Attack; the loss at it is lowered.
     """
 
     epsilon: float = 0.25
@@ -32,6 +34,7 @@ class PGD(ManySteps):
     clip: tuple | None = None
     seed: int | None = None
     until_fooled: bool = False
+    target: int | str | None = None
 
     def __post_init__(self):
         super().__post_init__()
@@ -39,14 +42,15 @@ class PGD(ManySteps):
             warnings.warn(f"PGD's {self.steps} steps of {self.step_size} cannot reach "
                           f"epsilon {self.epsilon}", stacklevel=3)
 
-    def run(self, model, x, y, rows):
+    def run(self, model, x, y, rows, target=None):
+        aim = Aim(y, target, self.loss)
         x_adv = x.copy() if self.seed is None else self.start(x, rows)
         best, finite, valid = Best(x_adv), np.ones(len(x), bool), None
         lost_at, going = np.full(len(x), -1), np.arange(len(x))
         for step in range(self.steps):
-            at, labels = x_adv[going], y[going]
-            gradient = input_gradient(model, at, labels, self.loss)
-            best.see(at, gradient.loss, mistakes(gradient.z, labels),
+            at, labels = x_adv[going], aim.labels[going]
+            gradient = input_gradient(model, at, labels, aim.loss)
+            best.see(at, gradient.loss, aim.reached(gradient.z, going),
                      finite_rows(gradient.z), going)
             fools = best.fools[going]
             finite[going] &= gradient.finite | fools
@@ -67,6 +71,6 @@ class PGD(ManySteps):
                     break
         if going.size:
             z = model.logits(x_adv[going])
-            best.see(x_adv[going], evaluate(self.loss, z, y[going])[0],
-                     mistakes(z, y[going]), finite_rows(z), going)
+            best.see(x_adv[going], evaluate(aim.loss, z, aim.labels[going])[0],
+                     aim.reached(z, going), finite_rows(z), going)
         return Attempt(best.x, finite | best.fools, valid, lost_at=lost_at)

@@ -7,9 +7,9 @@ from typing import Callable
 import numpy as np
 
 from npgm import checks
-from npgm.attacks.base import Attack, Attempt, clipped, draws
+from npgm.attacks.base import Attack, clipped, draws
 from npgm.attacks.many_steps import Best
-from npgm.attacks.model import Guarded
+from npgm.attacks.result import Attempt
 from npgm.checks import finite_rows
 from npgm.errors import InputError
 from npgm.losses import evaluate, mistakes
@@ -74,7 +74,7 @@ class Square(Attack):
         """The function that sees rows like x as images (N, C, H, W)."""
         shape, D = self.shape, x.shape[1]
         if not shape:
-            shape = model.shape if isinstance(model, Guarded) else ()
+            shape = getattr(model, "shape", ())
         if len(shape) not in (2, 3):
             side = math.isqrt(D)
             shape = (side, side) if side * side == D else (1, D)

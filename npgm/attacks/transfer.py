@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from npgm import checks, names
 from npgm.attacks.base import Attack
 from npgm.attacks.fgsm import FGSM
-from npgm.attacks.model import Guarded, view
+from npgm.attacks.model import view
 from npgm.errors import InputError
 from npgm.network import MLP
 
@@ -19,8 +19,8 @@ class Transfer(Attack):
 
     source: any object with logits and vjp, or "package.module:name" of one. It is given
     examples in the shape in which the model at the call takes them, an MLP rows; or in
-    `shape`, of one example; and in its own dtype, if it says which. epsilon and clip
-    are the attack's. valid and lost_at tell of the gradient of the source.
+    `shape`, of one example; and in its own dtype, if it says which. epsilon, clip and
+    target are the attack's. valid and lost_at tell of the gradient of the source.
     """
 
     source: object
@@ -46,21 +46,25 @@ class Transfer(Attack):
         return self.attack.clip
 
     @property
+    def target(self):
+        return self.attack.target       # AttributeError: it has none
+
+    @property
     def piece(self):
         return self.attack.piece
 
-    def run(self, model, x, y, rows):
+    def run(self, model, x, y, rows, **aim):
         source = _found(self.source)
         shape = self.shape or (
-            model.shape if isinstance(model, Guarded) and not isinstance(source, MLP)
-            else x.shape[1:])
+            x.shape[1:] if isinstance(source, MLP)
+            else getattr(model, "shape", x.shape[1:]))
         if math.prod(shape) != x.shape[1]:
             raise InputError(f"shape is {shape}: examples of {x.shape[1]} numbers have "
                              "another")
         x = x.astype(getattr(source, "dtype", None) or x.dtype, copy=False)
         source, classes = view(source, x.reshape(-1, *shape))
         y = checks.labels(y, len(x), classes)
-        return self.attack.run(source, x, y, rows)._replace(z=None)
+        return self.attack.run(source, x, y, rows, **aim)._replace(z=None)
 
 
 def _found(source):

@@ -7,9 +7,9 @@ from tqdm import tqdm
 
 from npgm import checks
 from npgm.attacks.base import checked, input_gradient
+from npgm.attacks.cost import CountedTwin
 from npgm.diagnosis import battery, causes, curve, signs, verdict
 from npgm.diagnosis.arithmetic import arithmetic
-from npgm.diagnosis.cost import Counted
 from npgm.diagnosis.report import Report, worst_examples
 from npgm.diagnosis.statistics import paired_exact, wilson
 from npgm.diagnosis.surrogate import train_surrogate
@@ -53,7 +53,7 @@ def diagnose(model, x, y, epsilon=0.25, clip="data", seed=0, quick=False,
                 "example each", error=True)
         with tqdm(total=planned, unit=" calls", unit_scale=True, leave=False,
                   mininterval=0.5, disable=None if progress else True) as bar:
-            counted = Counted(model, bar.update)
+            counted = CountedTwin(model, bar.update)
             measured = _measure(counted, x, y, epsilon, clip, seed, entries)
         wide = _agreement_float64(model, rows, y)
     return Report(

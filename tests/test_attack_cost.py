@@ -1,18 +1,18 @@
-"""What a diagnosis counts, and the twin that it takes."""
+"""What attacks and diagnoses count, and the twin that it takes."""
 import numpy as np
 import pytest
 from small_models import LogitsAndVjp, examples, network
 
 from npgm.attacks.base import input_gradient
+from npgm.attacks.cost import Counted, CountedTwin
 from npgm.attacks.model import view
-from npgm.diagnosis.cost import Counted
 
 
 @pytest.mark.parametrize("offset", [0, 1e7])
 def test_the_twin_is_taken_where_attacks_take_it(offset):
     net, (x, _) = network("float32"), examples(20, "float32")
     net.layers[-1][1][:] += offset
-    counted, (attacked, _) = Counted(net), view(net, x)
+    counted, (attacked, _) = CountedTwin(net), view(net, x)
     np.testing.assert_array_equal(counted.logits(x), attacked.logits(x))
     assert type(counted.model) is type(attacked)
 

@@ -1,0 +1,47 @@
+"""What the hyperparameters that attacks share must be."""
+import numbers
+
+import numpy as np
+
+from npgm import checks, losses
+from npgm.errors import InputError
+
+TARGETS = ("next", "least_likely")
+
+
+def check_loss(name, loss):
+    """A loss by its name if it is to be found by one, else as its function; or
+    InputError."""
+    function, known = losses.named(loss), losses.name_of(loss)
+    try:
+        return known if losses.named(known) is function else loss
+    except InputError:
+        return loss
+
+
+def check_shape(name, shape):
+    """Of one example: whole numbers, as a tuple; or InputError."""
+    if not np.iterable(shape) or not (shape := tuple(shape)):
+        raise InputError(f"{name} is {shape!r}: give a tuple, for example (28, 28)")
+    return tuple(checks.count(name, side) for side in shape)
+
+
+def check_target(name, target):
+    """A class, or a word for one; or InputError."""
+    if isinstance(target, numbers.Integral) and not isinstance(
+            target, (bool, np.bool_)) and target >= 0:
+        return int(target)
+    if not (isinstance(target, str) and target in TARGETS):
+        raise InputError(f"{name} is {target!r}: give a class, {' or '.join(TARGETS)}; "
+                         "one for each example goes with the call, target=...")
+    return target
+
+
+# Hyperparameters mean the same wherever they occur.
+CHECKS = {"epsilon": checks.number, "overshoot": checks.number, "loss": check_loss,
+          "clip": lambda name, value: checks.clip(value), "steps": checks.count,
+          "queries": checks.count,
+          "restarts": lambda name, value: checks.count(name, value, least=0),
+          "step_size": lambda name, value: checks.number(name, value, above=True),
+          "seed": lambda name, value: checks.seed(value), "shape": check_shape,
+          "until_fooled": checks.flag, "target": check_target}
