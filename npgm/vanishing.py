@@ -6,6 +6,7 @@ import numpy as np
 
 from npgm import checks
 from npgm.losses import evaluate
+from npgm.network import backward, forward, layer_views, relu
 
 
 def mean_over(loss, count):
@@ -28,7 +29,12 @@ def in_float64(loss):
 
 
 def flushed(loss):
-    """The loss with the subnormal numbers of dz flushed to zero, as on many GPUs."""
+    """The loss with the subnormal numbers of dz flushed to zero, as on many GPUs
+    (TensorFlow compiles its GPU kernels so: `ftz=true` in its tensorflow.bzl).
+
+    Of cross_entropy that is also what flushing its exponentials leaves: no entry of p
+    is larger than its own, and beside p_y they are lost in any case.
+    """
     def flushing(z, y):
         value, dz = evaluate(loss, z, y)
         return value, flush(dz)
@@ -37,7 +43,7 @@ def flushed(loss):
 
 class Flushed:
     """A model whose input gradients have their subnormal numbers flushed to zero; not
-    within the layers between."""
+    within the layers between, as `FlushedLayers` has."""
 
     def __init__(self, model):
         self.model = model
@@ -61,6 +67,39 @@ class Flushed:
             return self.logits(x), lambda dz: self.vjp(x, dz)
         z, vjp = self.model.linearize(x)
         return z, lambda dz: flush(vjp(dz))
+
+
+class FlushedLayers:
+    """An MLP in arithmetic that has no subnormal numbers: its weights, and what every
+    layer takes and gives, forward and backward, are flushed to zero.
+
+    Only within a product's sums they are kept: there hardware may flush too, which
+    changes numbers of the size of the smallest normal one.
+    """
+
+    def __init__(self, net):
+        self.layers = layer_views(net.sizes, flush(net.theta))
+
+    def logits(self, x):
+        """z (N, C)."""
+        return self.linearize(x)[0]
+
+    def vjp(self, x, dz):
+        """J(x)^T dz (N, D)."""
+        return self.linearize(x)[1](dz)
+
+    def linearize(self, x):
+        """As `MLP.linearize`."""
+        *hidden, last = self.layers
+        activations = [flush(x)]
+        for layer in hidden:
+            activations.append(relu(flush(forward([layer], activations[-1])[-1])))
+
+        def vjp(dz):
+            for _, _, dh in backward(self.layers, activations, flush(dz)):
+                dh[:] = flush(dh)           # before the layer below makes use of it
+            return dh
+        return flush(forward([last], activations[-1])[-1]), vjp
 
 
 def flush(array):

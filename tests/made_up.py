@@ -13,7 +13,7 @@ ATTACKS = ("natural", "fgsm", "fgsm_float64", "fgsm_wide", "fgsm_repaired",
            "fgsm_margin", "fgsm_dlr", "fgsm_mifpe", "pgd", "pgd_repaired", "pgd_margin",
            "apgd", "apgd_repaired", "apgd_margin", "random_sign", "square", "transfer",
            "deepfool", "any")
-WAYS = ("plain", "flushed", "mean", "mean_flushed")
+WAYS = ("plain", "flushed", "layers", "mean", "mean_flushed", "mean_layers")
 
 # What every measure enters into a record, by the names that stored runs have.
 ENTRIES = {
@@ -24,8 +24,8 @@ ENTRIES = {
     "frs_sweep": [f"frs_error_{e}" for e in EPSILONS],
     "residual": ["residual_zero", "residual_zero_train", "label_residual_zero",
                  "valid_fgs_repaired"],
-    "fgs_vanishing_0.25": [f"{name}_{way}" for name in ("fgs_error", "valid_fgs")
-                           for way in WAYS],
+    "fgs_vanishing_layers_0.25": [
+        f"{name}_{way}" for name in ("fgs_error", "valid_fgs") for way in WAYS],
     "deepfool_1000": ["deepfool_l2", "deepfool_linf"],
     "pgd_best_0.25_2000": ["pgd_error", "pgd_error_repaired"],
     "activity": ["active_hidden", "logit_lead"],

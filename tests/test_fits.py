@@ -33,7 +33,7 @@ def test_no_row_and_no_column_may_be_missing(experiment):
         del found["rows"][-1][column]
         assert not experiment.fits(found), column
     found = stored(experiment.name)
-    del found["rows"][1]
+    del found["rows"][-1]
     assert not experiment.fits(found)
 
 

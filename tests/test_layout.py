@@ -26,8 +26,8 @@ npgm.checks
 npgm.names
 npgm.data
 npgm.losses
-npgm.vanishing
 npgm.network
+npgm.vanishing
 npgm.models.arrays
 npgm.models.libraries
 npgm.models.spec
@@ -132,6 +132,7 @@ npgm.experiments.measures.outcomes
 npgm.experiments.measures.masking
 npgm.experiments.measures
 npgm.experiments.rows
+npgm.experiments.seeds
 npgm.experiments.store
 npgm.experiments.store.run
 npgm.experiments.store.record

@@ -92,8 +92,9 @@ def test_a_page_is_all_that_is_written(some, capsys):
 def test_a_page_of_other_settings_says_so(some):
     change(some / "reduction.json",
            lambda found: found.update(stamp="NOT <b>COMPARABLE"))
-    page = page_of(some)
-    assert "NOT &lt;b&gt;COMPARABLE. 3 seeds" in page
+    page, stored = page_of(some), storage.read_json(some / "reduction.json")
+    seeds = stored["provenance"]["settings"]["seeds"]
+    assert f"NOT &lt;b&gt;COMPARABLE. {seeds} seeds" in page
     assert "not judged" in page and page.count("<section") == 2
 
 

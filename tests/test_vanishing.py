@@ -1,4 +1,8 @@
 """Ways in which a gradient vanishes elsewhere, against their formulas."""
+import contextlib
+import ctypes
+import platform
+
 import numpy as np
 import pytest
 from small_models import (LogitsAndVjp, affine, assert_same, by_pieces_of, examples,
@@ -7,7 +11,8 @@ from small_models import (LogitsAndVjp, affine, assert_same, by_pieces_of, examp
 from npgm.attacks import FGSM, PGD
 from npgm.losses import cross_entropy, log_odds
 from npgm.network import MLP
-from npgm.vanishing import Flushed, flush, flushed, in_float64, mean_over
+from npgm.vanishing import (Flushed, FlushedLayers, flush, flushed, in_float64,
+                            mean_over)
 
 TINY = np.finfo("float32").tiny
 LOSSES = pytest.mark.parametrize("loss", [cross_entropy, log_odds])
@@ -153,3 +158,89 @@ def test_in_float64_the_attack_sees_where_float32_is_blind():
     assert FGSM(0.25)(net, x, y).x_adv.tolist() == [[0.5, 0.75]]
     wide = FGSM(0.25, in_float64(cross_entropy))(net, x, y)
     assert wide.x_adv.tolist() == [[0.25, 0.75]] and wide.x_adv.dtype == np.float32
+
+
+# In every layer, as arithmetic that has no subnormal numbers.
+
+
+def deep(first, last, dtype="float32"):
+    """Two pixels through one hidden unit, which adds them up times `first`, to two
+    logits: it times `last`, and 0."""
+    net = MLP((2, 1, 2), np.zeros(2 + 1 + 2 + 2, dtype))
+    net.layers[0][0][:], net.layers[1][0][:] = [[first], [first]], [[last, 0]]
+    return net
+
+
+def test_what_is_subnormal_between_two_layers_is_flushed_there():
+    """1e-30 of the residual is 1e-40 behind the last layer, 1e-30 behind the first."""
+    net, dz = deep(first=1e10, last=1e-10), np.array([[1e-30, 0]], "float32")
+    x = np.full((1, 2), 0.5, "float32")
+    assert Flushed(net).vjp(x, dz) == pytest.approx(np.full((1, 2), 1e-30), rel=1e-4)
+    assert FlushedLayers(net).vjp(x, dz).tolist() == [[0, 0]]
+    wide = FlushedLayers(deep(1e10, 1e-10, "float64"))
+    assert wide.vjp(x.astype("float64"), dz.astype("float64")).all()
+
+
+def test_a_subnormal_weight_input_or_hidden_unit_is_none():
+    x = np.array([[0.5, 0]], "float32")
+    for net, x in ((deep(TINY / 4, 1), x), (deep(1, TINY / 4), x),
+                   (deep(1, 1), x * TINY), (deep(TINY, 1), x)):
+        assert net.logits(x)[0, 0] > 0
+        assert FlushedLayers(net).logits(x).tolist() == [[0, 0]]
+
+
+def test_where_all_is_normal_every_layer_is_as_it_was():
+    net, (x, y) = network("float32", (6, 8, 5, 4)), examples(50, "float32")
+    dz = np.random.default_rng(0).standard_normal((50, 4)).astype("float32")
+    found = FlushedLayers(net)
+    np.testing.assert_array_equal(found.logits(x), net.logits(x))
+    np.testing.assert_array_equal(found.vjp(x, dz), net.vjp(x, dz))
+    assert_same(FGSM(0.1)(found, x, y), FGSM(0.1)(net, x, y))
+
+
+@pytest.fixture
+def without_subnormals():
+    """The processor flushes its results (FTZ) and what it is given (DAZ), as long as
+    the function returned is asked to."""
+    if platform.machine() != "x86_64" or platform.system() != "Linux":
+        pytest.skip("how to ask the processor is known of x86-64 and Linux")
+    libm, size = ctypes.CDLL("libm.so.6"), 32       # fenv_t: mxcsr is its last word
+
+    @contextlib.contextmanager
+    def flushing():
+        before, changed = (ctypes.create_string_buffer(size) for _ in range(2))
+        libm.fegetenv(before), libm.fegetenv(changed)
+        mxcsr = ctypes.c_uint32.from_buffer(changed, size - 4)
+        mxcsr.value |= 0x8000 | 0x0040
+        libm.fesetenv(changed)
+        try:
+            yield
+        finally:
+            libm.fesetenv(before)
+    with flushing():
+        if np.float32(TINY) * np.float32(0.5) != 0:
+            pytest.skip("the processor does not flush here")
+    assert np.float32(TINY) * np.float32(0.5) != 0
+    return flushing
+
+
+def test_it_is_what_a_processor_does_that_flushes(without_subnormals):
+    """Leads from 80 to 110: from where all is normal to where nothing is. The processor
+    flushes within sums too, of 40 products at most: so near to the smallest normal
+    number the two differ, and nowhere else. (So few examples that the product is not
+    shared out among threads, of which each has its own mode.)"""
+    net, (x, _) = network("float32", (6, 40, 20, 4)), examples(200, "float32")
+    y = np.random.default_rng(1).integers(0, 4, 200)
+    z = np.zeros((200, 4), "float32")
+    z[np.arange(200), y] = np.linspace(80, 110, 200)
+    _, dz = flushed(cross_entropy)(z, y)
+    found = FlushedLayers(net).vjp(x, dz)
+    with without_subnormals():
+        by_processor = cross_entropy(z, y)[1]
+        expected = net.vjp(x, by_processor)
+    np.testing.assert_array_equal(by_processor, dz)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=40 * TINY)
+    dead, same, only_the_ends = (~dx.any(axis=1) for dx in (
+        found, expected, Flushed(net).vjp(x, dz)))
+    assert only_the_ends.sum() < dead.sum() < 200
+    assert (dead != same).sum() < (only_the_ends != same).sum()

@@ -118,19 +118,23 @@ VALID_FGS_REPAIRED = Quantity("valid_fgs_repaired", residual.measure, "valid, re
 
 # Ways in which the gradient vanishes earlier than in each image's own loss.
 VANISHING = {"plain": "each image's own loss", "flushed": "subnormals flushed",
-             "mean": "mean loss", "mean_flushed": "mean loss, subnormals flushed"}
+             "layers": "flushed in every layer", "mean": "mean loss",
+             "mean_flushed": "mean loss, subnormals flushed",
+             "mean_layers": "mean loss, flushed in every layer"}
 
 
-@measure(f"fgs_vanishing_{EPSILON}", last_only=True)
+@measure(f"fgs_vanishing_layers_{EPSILON}", last_only=True)
 def fgs_vanishing(net, data):
-    """FGSM of each image's own loss and of the mean over the test set, with and
-    without subnormals flushed to zero."""
-    mean, model = vanishing.mean_over(cross_entropy, len(data.x_test)), net
-    flushing = vanishing.Flushed(net)
-    ways = {"plain": (cross_entropy, model),
-            "flushed": (vanishing.flushed(cross_entropy), flushing),
-            "mean": (mean, model),
-            "mean_flushed": (vanishing.flushed(mean), flushing)}
+    """FGSM of each image's own loss and of the mean over the test set: as it is; with
+    the subnormals of the residual and of the gradient flushed to zero; and with those
+    of every layer between, too."""
+    mean = vanishing.mean_over(cross_entropy, len(data.x_test))
+    once, always = vanishing.Flushed(net), vanishing.FlushedLayers(net)
+    ways = {"plain": (cross_entropy, net), "mean": (mean, net),
+            "flushed": (vanishing.flushed(cross_entropy), once),
+            "layers": (vanishing.flushed(cross_entropy), always),
+            "mean_flushed": (vanishing.flushed(mean), once),
+            "mean_layers": (vanishing.flushed(mean), always)}
     numbers = {}
     for way in VANISHING:
         loss, model = ways[way]
