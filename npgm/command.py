@@ -75,3 +75,16 @@ def folder(text):
     if not text:
         raise argparse.ArgumentTypeError("give the name of a folder")
     return Path(text)
+
+
+def data(text):
+    """The path of a folder or a file."""
+    if not text:
+        raise argparse.ArgumentTypeError("give the name of a folder or an .npz file")
+    return Path(text)
+
+
+# How every command is given data, and what it says of them.
+DATA = {"metavar": "DATA", "type": data,
+        "help": "a folder of four IDX files, or an .npz file of x_train, y_train, "
+        "x_test, y_test (default: MNIST)"}

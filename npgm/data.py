@@ -1,27 +1,18 @@
-"""Image sets in IDX format, and the MNIST that ships with the package.
-
-IDX (LeCun): two zero bytes, a type byte, the number of dimensions, each
-dimension as a big-endian 32-bit integer, then the values, row by row.
-"""
-import gzip
+"""Image sets, of IDX files or of arrays, and the MNIST that ships with the package."""
 import hashlib
 import math
 import os
-import struct
 import warnings
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from npgm import checks
+from npgm import checks, storage
 from npgm.errors import DataError, InputError
+from npgm.idx import LARGEST_FILE, read_idx
 
 MNIST = Path(__file__).parent / "mnist"
-UNSIGNED_BYTE = 0x08
-LARGEST_FILE = 2 ** 31      # bytes of values; MNIST's largest has 47 million
-CHUNK = 2 ** 20             # bytes read at a time
 
 FILES = {
     "train_images": "train-images-idx3-ubyte",
@@ -29,6 +20,9 @@ FILES = {
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
 }
+
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")     # of an .npz file; and those
+MAY_BE = ("x_validation", "y_validation", "shape")      # that it need not have
 
 # Of the uncompressed files, equal to those of the official distribution.
 MNIST_SHA256 = {
@@ -52,7 +46,7 @@ class Dataset:
 
     x_*: (N, D) floats; y_*: (N,) int64; shape: (height, width), D = height *
     width; classes: one more than the largest label; checksum: SHA-256 over the
-    four files' contents.
+    four files' contents, or over the arrays.
     """
 
     x_train: np.ndarray
@@ -90,7 +84,7 @@ class Dataset:
         arrays, digest = {}, hashlib.sha256()
         for name, (x, y) in parts.items():
             x = _rows_of(f"x_{name}", x, first, math.prod(shape))
-            y = checks.labels(y, len(x))
+            y = checks.labels(y, len(x), name=f"y_{name}")
             for array in (x, y):
                 digest.update(f"{array.dtype}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array))
@@ -122,16 +116,24 @@ def _rows_of(name, x, first, width):
 
 
 def load_dataset(folder=None, dtype="float32"):
-    """The four IDX files of a folder, gzip or plain; without one, MNIST.
+    """The four IDX files of a folder, gzip or plain, or an .npz file of arrays; without
+    either, MNIST.
 
-    The first five sixths of the training file train (MNIST: 50,000, as in the
-    paper), the rest validate (10,000). Of a file sorted by class, where a class would
-    be missing from either part, they are drawn at random, with a warning. Pixels are
-    value / 255 in dtype. Raises DataError, naming the file and its fault, if one is
-    missing or damaged.
+    Of a folder the first five sixths of the training file train (MNIST: 50,000, as in
+    the paper), the rest validate (10,000). Of a file sorted by class, where a class
+    would be missing from either part, they are drawn at random, with a warning. Pixels
+    are value / 255 in dtype.
+
+    An .npz file holds x_train, y_train, x_test, y_test and may hold x_validation,
+    y_validation and shape, as `Dataset.from_arrays` takes them; pixels of unsigned
+    bytes are divided by 255, floats are in [0, 1] and made dtype.
+
+    Raises DataError, naming the file and its fault, if one is missing or damaged.
     """
     dtype = checks.dtype(dtype)
     where = Path(MNIST if folder is None else folder)
+    if where.suffix == ".npz" and not where.is_dir():
+        return _of_archive(where, dtype)
     paths = {part: _find(where, name) for part, name in FILES.items()}
     content = {part: read_idx(path, dimensions=3 if "images" in part else 1)
                for part, path in paths.items()}
@@ -147,8 +149,7 @@ def load_dataset(folder=None, dtype="float32"):
     first = count - count // 6
 
     def pixels(images):
-        x = np.empty((len(images), math.prod(images.shape[1:])), dtype)
-        return np.divide(images.reshape(x.shape), 255, out=x, dtype=dtype)
+        return _pixels(images.reshape(len(images), -1), dtype)
 
     x, y = values["train_images"], values["train_labels"].astype(np.int64)
     if missing := _missing_class(y[:first], y[first:]):
@@ -165,30 +166,33 @@ def load_dataset(folder=None, dtype="float32"):
         checksum=_joint_checksum(sums))
 
 
-def read_idx(path, dimensions):
-    """(bytes of the whole file, its values as a read-only uint8 array).
+def _pixels(images, dtype):
+    """Unsigned bytes as floats in [0, 1]."""
+    return np.divide(images, 255, out=np.empty(images.shape, dtype), dtype=dtype)
 
-    Reads gzip or plain, in pieces, and never more than the header promises:
-    a lying header costs no memory. Raises DataError.
-    """
-    opener = gzip.open if _is_gzip(path) else open
+
+def _of_archive(path, dtype):
+    """The Dataset of an .npz file's arrays. Raises DataError."""
+    arrays = storage.read_arrays(path, most=LARGEST_FILE)
+    missing = [name for name in ARRAYS if name not in arrays]
+    unknown = [name for name in arrays if name not in ARRAYS + MAY_BE]
+    if missing or unknown:
+        fault = (f"has no {', '.join(missing)}" if missing
+                 else f"holds {', '.join(unknown)}"[:200])
+        raise DataError(f"{path} {fault}: give an .npz file of {', '.join(ARRAYS)}, "
+                        f"and if need be {', '.join(MAY_BE)}")
+    for name, array in arrays.items():
+        if name == "shape":
+            arrays[name] = (tuple(array.tolist()) if array.dtype.kind in "iu"
+                            and array.ndim == 1 else array.tolist())
+        elif name.startswith("x_"):
+            arrays[name] = (_pixels(array, dtype) if array.dtype == np.uint8 else
+                            array.astype(dtype, copy=False)
+                            if array.dtype.name in checks.DTYPES else array)
     try:
-        with opener(path, "rb") as file:
-            header = file.read(4 + 4 * dimensions)
-            shape = _parse_header(path, header, dimensions)
-            size = math.prod(shape)
-            pieces, missing = [header], size + 1      # one more, to see its end
-            while missing and (piece := file.read(min(CHUNK, missing))):
-                pieces.append(piece)
-                missing -= len(piece)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}: replace it") from error
-    if missing != 1:
-        fault = "is cut short" if missing else "goes on after its last value"
-        raise DataError(f"{path} {fault}: its header promises "
-                        f"{' x '.join(map(str, shape))} bytes; replace it")
-    raw = b"".join(pieces)
-    return raw, np.frombuffer(raw, np.uint8, offset=len(header)).reshape(shape)
+        return Dataset.from_arrays(**arrays)
+    except InputError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _missing_class(train, validation):
@@ -207,7 +211,7 @@ def _find(folder, name):
     dotted = name.replace("-idx", ".idx")     # a common other spelling
     if not os.path.isdir(folder):
         raise DataError(f"{folder} is not a folder: give one with the four IDX files "
-                        + ", ".join(FILES.values()))
+                        + ", ".join(FILES.values()) + ", or an .npz file")
     try:
         for candidate in (name, name + ".gz", dotted, dotted + ".gz"):
             if (folder / candidate).is_file():
@@ -216,46 +220,6 @@ def _find(folder, name):
         raise DataError(f"{folder} cannot be read: {error.strerror}") from error
     raise DataError(f"{folder} has no {name} or {name}.gz: give a folder with the "
                     "four IDX files " + ", ".join(FILES.values()))
-
-
-def _is_gzip(path):
-    try:
-        with open(path, "rb") as file:
-            return file.read(2) == b"\x1f\x8b"
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _instead(header, dimensions):
-    """What a file is that begins so: what downloads often leave, by name."""
-    for start, name in ((b"<", "it is a web page"), (b"version ", "it is a Git LFS "
-                        "pointer: fetch the file itself"), (b"PK", "it is a zip "
-                        "archive: unpack it"), (b"\x1f\x8b", "it is packed twice"),
-                        (b"\x28\xb5\x2f\xfd", "it is packed with zstd"),
-                        (b"{", "it is JSON"), (b"404", "it is an error message"),
-                        (b"BZh", "it is packed with bzip2"), (b"\xfd7zXZ", "it is "
-                        "packed with xz"), (b"\x93NUMPY", "it is a NumPy array")):
-        if header.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(start):
-            return name
-    if header[:3] == bytes([0, 0, UNSIGNED_BYTE]):
-        return f"it has {dimensions} dimensions"
-    return f"it begins with {header[:4].hex()}"
-
-
-def _parse_header(path, header, dimensions):
-    if len(header) < 4 + 4 * dimensions:
-        instead = _instead(header, dimensions)
-        raise DataError(f"{path} is cut short: {len(header)} bytes are no IDX header"
-                        + ("" if "begins" in instead else f"; {instead}"))
-    zeros, kind, found, *shape = struct.unpack(f">HBB{dimensions}I", header)
-    if zeros or kind != UNSIGNED_BYTE or found != dimensions:
-        wanted = "images (3 dimensions)" if dimensions == 3 else "labels (1 dimension)"
-        raise DataError(f"{path} is not an IDX file of unsigned bytes with {wanted}: "
-                        + _instead(header, found))
-    if not 0 < math.prod(shape) <= LARGEST_FILE:
-        raise DataError(f"{path} claims {' x '.join(map(str, shape))} values: npgm "
-                        f"reads 1 to {LARGEST_FILE:,}; the header is wrong")
-    return shape
 
 
 def _check_agreement(paths, values):

@@ -128,15 +128,16 @@ def write_arrays(path, /, **arrays):
                                           allow_pickle=False)
 
 
-def read_arrays(path):
+def read_arrays(path, most=0):
     """{name: array} from an .npz archive, in this machine's byte order; DataError if
-    missing or damaged, or if it promises far more than its size can hold.
+    missing or damaged, or if it promises far more than its size can hold and than
+    `most` bytes.
 
     Never unpickles: an archive that holds Python objects is refused.
     """
     with _reading(path, ".npz", "archive of plain arrays"):
         with zipfile.ZipFile(path) as archive:
-            _check_promises(archive, Path(path).stat().st_size)
+            _check_promises(archive, max(most, _allowance(Path(path).stat().st_size)))
         with np.load(path, allow_pickle=False) as archive:
             return {name: array.astype(array.dtype.newbyteorder("="), copy=False)
                     for name, array in archive.items()}
@@ -168,11 +169,11 @@ def _reading(path, kind, what):
                         "replace it or move it away") from error
 
 
-def _check_promises(archive, size):
-    """ValueError if the members of an archive of that size claim more memory than
-    they should: headers can lie, and zeros can be packed a thousand to one."""
+def _check_promises(archive, most):
+    """ValueError if the members of an archive claim more than `most` bytes of memory:
+    headers can lie, and zeros can be packed a thousand to one."""
     members = archive.infolist()
-    if sum(member.file_size for member in members) > _allowance(size):
+    if sum(member.file_size for member in members) > most:
         raise ValueError("it would unpack to far more than its size")
     for member in members:
         with archive.open(member) as file:

@@ -68,6 +68,9 @@ RESULT = json.loads((ROOT / "figures" / "data" / "table2.json").read_text())
 KINDS = {
     "idx": (IDX, lambda path: data.read_idx(path, 3)),
     "idx.gz": (gzip.compress(IDX, mtime=0), lambda path: data.read_idx(path, 3)),
+    "data": (npz(x_train=np.zeros((3, 2, 2), np.uint8), y_train=np.arange(3) % 2,
+                 x_test=np.zeros((2, 2, 2), np.uint8), y_test=np.arange(2)),
+             lambda path: data._of_archive(path, "float32")),
     "network": (saved(NET.save), MLP.load),
     "npz": (npz(W1=np.zeros((6, 3), np.float32), b1=np.zeros(3, np.float32)), MLP.load),
     "checkpoint": (saved(lambda path: checkpoint(path).save()),

@@ -61,7 +61,7 @@ def test_it_may_be_trained_on():
     ({"y_train": arrays(30)[1][1:]}, "each of the 30 examples"),
     ({"y_test": arrays(9)[1] + 1}, "labels up to 3"),
     ({"y_train": np.zeros(30, int), "y_test": np.zeros(9, int)}, "at least two"),
-    ({"y_train": arrays(30)[1] - 1}, "labels go from -1"),
+    ({"y_train": arrays(30)[1] - 1}, "y_train has labels that go from -1"),
     ({"x_validation": arrays(3)[0]}, "or neither")])
 def test_arrays_that_make_no_dataset_are_refused(changes, words):
     with pytest.raises(InputError, match=words) as caught:

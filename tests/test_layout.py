@@ -24,6 +24,7 @@ npgm.streams
 npgm.__main__
 npgm.checks
 npgm.names
+npgm.idx
 npgm.data
 npgm.losses
 npgm.network

@@ -40,8 +40,7 @@ def parse(arguments):
                         "MNIST's test images)")
     parser.add_argument("--y", metavar="FILE", type=command.file,
                         help="their labels, .npy")
-    parser.add_argument("--data", metavar="DIR", type=command.folder,
-                        help="a folder of four IDX files")
+    parser.add_argument("--data", **command.DATA)
     parser.add_argument("--epsilon", default=0.25, metavar="E", type=command.that(
         lambda text: checks.number("epsilon", float(text), above=True)),
                         help="largest change of a pixel (default: %(default)s)")

@@ -29,8 +29,9 @@ def from_files(x_path, y_path, model, count, seed):
 
 
 def from_dataset(folder, model, count, seed):
-    """(x, y) of the test images of a folder of IDX files, None for MNIST, in the first
-    of LAYOUTS that the model takes, and its dtype. Raises DataError, InputError."""
+    """(x, y) of the test images of what `load_dataset` takes, None for MNIST, in the
+    first of LAYOUTS that the model takes, and its dtype. Raises DataError, InputError.
+    """
     dtype = dtype_of(model) or "float32"
     data = load_dataset(folder, dtype if dtype in DTYPES else "float32")
     rows = _rows(len(data.x_test), count, seed)

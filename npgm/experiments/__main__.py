@@ -77,8 +77,7 @@ def parse(arguments):
     parser.add_argument("--out", metavar="DIR", default=DEFAULT_OUT,
                         type=command.folder,
                         help="where results and runs are kept (default: results)")
-    parser.add_argument("--data", metavar="DIR", type=command.folder,
-                        help="a folder of four IDX files (default: MNIST)")
+    parser.add_argument("--data", **command.DATA)
     parser.add_argument("--quick", action="store_true",
                         help=f"{protocol.QUICK_STEPS:,} updates: a minute or two, for "
                         "a look; not comparable with the paper")

@@ -12,7 +12,7 @@ try:
     import warnings
 
     from npgm import command, optimizers, plots, storage, streams
-    from npgm.command import file, folder, positive
+    from npgm.command import DATA, file, positive
     from npgm.data import load_dataset
     from npgm.errors import DivergedWarning, InputError
     from npgm.network import MLP
@@ -214,8 +214,7 @@ def _add_run(group):
     group.add_argument("--hidden", type=widths, default=(600, 128), metavar="N,N",
                        help="hidden layers (default: 600,128)")
     group.add_argument("--dtype", default="float32", choices=["float32", "float64"])
-    group.add_argument("--data", type=folder, metavar="DIR",
-                       help="a folder of four IDX files (default: MNIST)")
+    group.add_argument("--data", **DATA)
     group.add_argument("--toy", choices=list(toy.SURFACES),
                        help="a surface of one or two parameters, not a network")
 

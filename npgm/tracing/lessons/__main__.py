@@ -81,8 +81,7 @@ def parse(arguments):
     parser.add_argument("--steps", type=command.positive, metavar="N",
                         help="updates, for a look (default: as many as a lesson needs)")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.add_argument("--data", type=command.folder, metavar="DIR",
-                        help="a folder of four IDX files (default: MNIST)")
+    parser.add_argument("--data", **command.DATA)
     options = parser.parse_args(arguments)
     try:
         options.chosen = _chosen(options)
