@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npgm import checks, losses, storage
+from npgm import checks, formats, losses
 from npgm.errors import DataError, InputError
 
 
@@ -221,18 +221,20 @@ class MLP:
         return check(y, count, self.sizes[-1])
 
     def save(self, path):
-        """Write W1, b1, W2, b2, ... to an .npz archive, atomically."""
-        storage.write_arrays(path, **{
+        """Write W1, b1, W2, b2, ... to an .npz archive, atomically; to .safetensors or
+        .onnx if path ends so, by those libraries (the extra `files`)."""
+        formats.write(path, {
             f"{name}{i}": array for i, layer in enumerate(self.layers, 1)
             for name, array in zip("Wb", layer)})
 
     @classmethod
     def load(cls, path):
-        """A network from an archive of W1 (in, out), b1 (out,), W2, b2, ...
+        """A network from a file, as `save` writes it, of W1 (in, out), b1 (out,), W2,
+        b2, ...
 
         Raises DataError if arrays are missing or do not fit together.
         """
-        arrays = storage.read_arrays(path)
+        arrays = formats.read(path)
         count = len(arrays) // 2
         names = [f"{name}{i}" for i in range(1, count + 1) for name in "Wb"]
         if count == 0 or sorted(names) != sorted(arrays):

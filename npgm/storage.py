@@ -135,7 +135,7 @@ def read_arrays(path, most=0):
 
     Never unpickles: an archive that holds Python objects is refused.
     """
-    with _reading(path, ".npz", "archive of plain arrays"):
+    with reading(path, ".npz", "archive of plain arrays"):
         with zipfile.ZipFile(path) as archive:
             _check_promises(archive, max(most, _allowance(Path(path).stat().st_size)))
         with np.load(path, allow_pickle=False) as archive:
@@ -146,7 +146,7 @@ def read_arrays(path, most=0):
 def read_array(path):
     """The array of a .npy file, in this machine's byte order, mapped: what a header
     promises beyond the file is refused. DataError if it is missing or damaged."""
-    with _reading(path, ".npy", "file of one plain array"):
+    with reading(path, ".npy", "file of one plain array"):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(array, np.ndarray):
             raise ValueError("it is an archive of several")
@@ -154,7 +154,7 @@ def read_array(path):
 
 
 @contextlib.contextmanager
-def _reading(path, kind, what):
+def reading(path, kind, what):
     """Whatever goes wrong within is told as DataError."""
     if not isinstance(path, (str, os.PathLike)):
         raise InputError(f"path is {path!r}: give the name of an {kind} file")

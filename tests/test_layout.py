@@ -20,6 +20,7 @@ npgm.errors
 npgm.sources
 npgm.cache
 npgm.storage
+npgm.formats
 npgm.streams
 npgm.__main__
 npgm.checks
@@ -227,7 +228,8 @@ def closure(*names):
 
 
 # Of no consequence for a number: what is raised and shown, how files are written.
-INERT = {"npgm", "npgm.errors", "npgm.storage", "npgm.progress", "npgm.experiments"}
+INERT = {"npgm", "npgm.errors", "npgm.storage", "npgm.formats", "npgm.progress",
+         "npgm.experiments"}
 
 
 @pytest.mark.parametrize("listed, roots", [
@@ -263,7 +265,8 @@ def test_nothing_pickles(name):
     "import npgm.tracing.__main__", "import npgm.experiments.__main__"])
 def test_what_is_read_needs_neither_numba_nor_matplotlib(statement):
     code = (f"import sys; {statement}; slow = {{'numba', 'matplotlib', 'torch', 'jax', "
-            "'sklearn'}; print([*slow.intersection(sys.modules)])")
+            "'sklearn', 'safetensors', 'onnx', 'distributed'}; "
+            "print([*slow.intersection(sys.modules)])")
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)})

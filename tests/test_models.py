@@ -319,9 +319,9 @@ def test_what_is_refused_of_scikit_learn():
     assert "several labels" in refused(models.from_sklearn, several)
 
 
-@pytest.mark.parametrize("maker, library", [
-    (models.from_torch, "torch"), (models.from_jax, "jax"),
-    (models.from_sklearn, "sklearn.neural_network")])
-def test_a_library_that_is_not_there(monkeypatch, maker, library):
+@pytest.mark.parametrize("maker, library, package", [
+    (models.from_torch, "torch", "torch"), (models.from_jax, "jax", "jax"),
+    (models.from_sklearn, "sklearn.neural_network", "scikit-learn")])
+def test_a_library_that_is_not_there(monkeypatch, maker, library, package):
     monkeypatch.setitem(sys.modules, library, None)
-    assert f"install {library.partition('.')[0]}" in refused(maker, None)
+    assert f"python -m pip install {package}" in refused(maker, None)

@@ -76,7 +76,7 @@ def test_objects_and_what_makes_them(write, name):
     ("theirs:Own.logits", ["is a function"]), ("theirs:two", ["is a function"]),
     ("theirs:make_nothing", ["is a NoneType"]),
     ("theirs:spoilt", ["theirs:spoilt raised KeyError: 'weights"]),
-    ("theirs", ["give the path of an .npz file, or package.module:name"])])
+    ("theirs", ["give the path of an .npz, .safetensors or .onnx"])])
 def test_what_names_no_model(write, spec, parts):
     write(OURS)
     refused(spec, *parts)

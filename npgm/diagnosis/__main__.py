@@ -32,9 +32,10 @@ def parse(arguments):
         prog="python -m npgm.diagnosis", allow_abbrev=False,
         description="Is a model's gradient masked, by what, and how robust is it "
         "really? Exit status 3 if it is masked, 0 if not.")
-    parser.add_argument("model", metavar="MODEL", help="an .npz file of weights, or "
-                        "package.module:name of a torch module, an MLPClassifier, an "
-                        "object with logits and vjp, a function that makes one")
+    parser.add_argument("model", metavar="MODEL", help="an .npz, .safetensors or .onnx "
+                        "file of weights, or package.module:name of a torch module, an "
+                        "MLPClassifier, an object with logits and vjp, a function that "
+                        "makes one")
     parser.add_argument("--x", metavar="FILE", type=command.file,
                         help="examples, .npy, as the model takes them (default: "
                         "MNIST's test images)")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from npgm import checks, storage
+from npgm import checks, formats
 from npgm.errors import InputError, told
 from npgm.network import MLP
 
@@ -19,7 +19,8 @@ NAME = re.compile(r"(?:(?P<layer>.*)[./_])?(?P<kind>{})_?(?P<number>\d*)(?::0)?"
 
 def from_arrays(arrays, layout=None):
     """The npgm.MLP (ReLU between the layers) of a mapping name -> array, of a list of
-    arrays (W, b, W, b, ...), or of the path of an .npz file that holds either.
+    arrays (W, b, W, b, ...), or of the path of a file that holds either: .npz, or
+    .safetensors or .onnx (of its initializers; the extra `files`).
 
     Names as PyTorch ("fc1.weight", "fc1.bias"; a state_dict), Keras ("dense/kernel:0",
     "layers/dense/vars/0"), scikit-learn ("coefs_0", "intercepts_0", or lists "coefs_",
@@ -55,7 +56,7 @@ def _flat(arrays):
     if isinstance(arrays, (list, tuple)):
         arrays = {"arr_": arrays}
     elif not isinstance(arrays, Mapping):
-        arrays = storage.read_arrays(arrays)
+        arrays = formats.read(arrays)
     flat = {}
     for name, value in arrays.items():
         several = isinstance(value, (list, tuple))

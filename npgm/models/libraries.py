@@ -4,12 +4,12 @@ x and z are NumPy arrays, x in the shape that the model takes (images stay image
 in its dtype: x of another is refused, never converted.
 """
 import contextlib
-import importlib
 import warnings
 
 import numpy as np
 
 from npgm.errors import InputError, told
+from npgm.formats import library
 from npgm.models.arrays import mlp
 from npgm.network import MLP
 
@@ -38,7 +38,7 @@ def from_torch(module, device=None):
     (of any, if they have several or there are none). A gradient that the module cuts
     off from x is zero.
     """
-    torch = _library("torch")
+    torch = library("torch")
     if not isinstance(module, torch.nn.Module):
         raise InputError(f"module is a {type(module).__name__}: give a torch.nn.Module")
     if device is not None:
@@ -124,7 +124,7 @@ def from_jax(function):
 
     x keeps its dtype: float64 is refused while JAX is set to round it to float32.
     """
-    _library("jax")
+    library("jax")
     if not callable(function):
         raise InputError(f"function is a {type(function).__name__}: give a function of "
                          "x that gives logits")
@@ -162,7 +162,7 @@ def from_sklearn(estimator):
     np.searchsorted(estimator.classes_, labels); a warning says so where the classes
     are not 0 to C - 1. A single logistic output z becomes the logits (0, z).
     """
-    kind = _library("sklearn.neural_network").MLPClassifier
+    kind = library("sklearn.neural_network").MLPClassifier
     if not isinstance(estimator, kind):
         raise InputError(f"estimator is a {type(estimator).__name__}: give a fitted "
                          "MLPClassifier; of a Pipeline its last step, and x as the "
@@ -213,14 +213,6 @@ class SmoothMLP(_Linearized):
                 dh = (dh * slope(h)) @ W.T
             return dh
         return z, vjp
-
-
-def _library(name):
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise InputError(f"{name} cannot be imported ({error}): install "
-                         f"{name.partition('.')[0]}") from error
 
 
 def _checked(x):

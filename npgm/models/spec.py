@@ -3,14 +3,14 @@ import inspect
 import os
 import sys
 
-from npgm import names
+from npgm import formats, names
 from npgm.errors import InputError, told
 from npgm.models.arrays import from_arrays
 from npgm.models.libraries import from_jax, from_sklearn, from_torch
 
 
 def load(spec):
-    """The model that a text names: the path of an .npz file (see from_arrays), or
+    """The model that a text names: the path of a file of arrays (see from_arrays), or
     "package.module:name" of a torch module, a scikit-learn MLPClassifier, an object
     with logits and vjp, a JAX function of x, or a function (or class) without
     arguments that makes one of these.
@@ -18,11 +18,11 @@ def load(spec):
     Modules are looked for in the current directory, too. Raises InputError, which
     tells in one line whatever the user's own code raised, or DataError.
     """
-    if spec.endswith(".npz") or os.path.isfile(spec):
+    if spec.endswith((".npz", *formats.OTHERS)) or os.path.isfile(spec):
         return from_arrays(spec)
     if ":" not in spec:
-        raise InputError(f"model {spec!r}: give the path of an .npz file, or "
-                         "package.module:name")
+        raise InputError(f"model {spec!r}: give the path of an .npz, .safetensors "
+                         "or .onnx file, or package.module:name")
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.append(os.getcwd())
     return _model_of(names.imported("model", spec), spec)
