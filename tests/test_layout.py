@@ -70,6 +70,7 @@ npgm.attacks
 npgm.gradient_check
 npgm.defences.adversarial_training
 npgm.defences.distillation
+npgm.defences.moving_target
 npgm.defences
 npgm.plots
 npgm.page

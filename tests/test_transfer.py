@@ -1,11 +1,11 @@
 """Transfer: made on one model, judged on another."""
 import numpy as np
 import pytest
-from small_models import (D, SUBSTITUTE, Images, LogitsAndVjp, assert_same, examples,
-                          network)
+from small_models import (D, SUBSTITUTE, Images, LogitsAndVjp, affine, assert_same,
+                          examples, network)
 
 from npgm import MLP, attacks
-from npgm.attacks import FGSM, PGD, DeepFool, Transfer
+from npgm.attacks import FGSM, PGD, DeepFool, Transfer, transfer_matrix
 from npgm.errors import InputError
 
 
@@ -78,3 +78,33 @@ def test_a_source_that_does_not_fit_is_refused():
         Transfer(network(sizes=(D, 3)), FGSM(0.2))(network(), x, y)
     with pytest.raises(InputError, match=r"shape is \(1, 7\): examples of 6"):
         Transfer(network(), FGSM(0.2), shape=(1, 7))(network(), x, y)
+
+
+# From each to each
+
+
+@pytest.mark.parametrize("attack", [FGSM(0.2), PGD(0.2, 5, 0.1), DeepFool(),
+                                    FGSM(0.2, target="next")], ids=str)
+def test_a_matrix_is_the_attack_on_the_diagonal_and_transfer_off_it(attack):
+    models, (x, y) = [network(), MLP.initialize((D, 9, 4), 7, "float64")], examples(60)
+    errors = transfer_matrix(attack, models, x, y)
+    for k, source in enumerate(models):
+        for j, model in enumerate(models):
+            result = (attack if k == j else Transfer(source, attack))(model, x, y)
+            assert errors[k, j] == pytest.approx(result.success.mean())
+
+
+def test_between_networks_that_see_other_pixels_nothing_transfers():
+    """Two sees pixel 0 and 1 of two, one pixel 0 alone, zero pixel 1 alone."""
+    W = np.array([[1.0, 0], [0, 1], [1, 1]])        # of z_1 - z_0, by pixel
+    models = [affine(np.stack([0 * w, w], axis=1), [0.1, 0]) for w in W]
+    x, y = np.full((20, 2), 0.01), np.zeros(20, int)
+    np.testing.assert_array_equal(transfer_matrix(FGSM(0.2), models, x, y),
+                                  [[1, 0, 1], [0, 1, 1], [1, 1, 1]])
+
+
+def test_a_matrix_of_models_of_other_dtypes_and_shapes():
+    (x, y), images = examples(30), Images(network())
+    images.dtype, models = "float64", [network("float32"), network(), images]
+    errors = transfer_matrix(FGSM(0.2), models, x.reshape(30, 1, 2, 3), y)
+    np.testing.assert_array_equal(errors, errors[0, 0])

@@ -15,14 +15,15 @@ from npgm.attacks.pgd import PGD
 from npgm.attacks.random_sign import RandomSign
 from npgm.attacks.result import AttackResult, Attempt
 from npgm.attacks.square import Square
-from npgm.attacks.transfer import Transfer
+from npgm.attacks.transfer import Transfer, transfer_matrix
 
 ATTACKS = {"fgsm": FGSM, "random_sign": RandomSign, "pgd": PGD, "apgd": APGD,
            "square": Square, "transfer": Transfer, "deepfool": DeepFool}
 
 __all__ = ["APGD", "ATTACKS", "Aim", "Attack", "AttackResult", "Attempt", "DeepFool",
            "FGSM", "InputGradient", "OneStep", "PGD", "RandomSign", "Square", "Sweep",
-           "Transfer", "configuration", "input_gradient", "linearize", "make"]
+           "Transfer", "configuration", "input_gradient", "linearize", "make",
+           "transfer_matrix"]
 
 
 def configuration(attack):

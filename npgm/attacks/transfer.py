@@ -3,10 +3,13 @@ et al. 2017: a black-box attack by way of a substitute)."""
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from npgm import checks, names
-from npgm.attacks.base import Attack
+from npgm.attacks.base import Attack, checked
 from npgm.attacks.fgsm import FGSM
 from npgm.attacks.model import view
+from npgm.attacks.result import reached
 from npgm.errors import InputError
 from npgm.network import MLP
 
@@ -61,10 +64,45 @@ class Transfer(Attack):
         if math.prod(shape) != x.shape[1]:
             raise InputError(f"shape is {shape}: examples of {x.shape[1]} numbers have "
                              "another")
-        x = x.astype(getattr(source, "dtype", None) or x.dtype, copy=False)
+        x = in_dtype_of(source, x)
         source, classes = view(source, x.reshape(-1, *shape))
         y = checks.labels(y, len(x), classes)
         return self.attack.run(source, x, y, rows, **aim)._replace(z=None)
+
+
+def transfer_matrix(attack, models, x, y):
+    """(K, K): the share of the examples x (N, ...), labels y (N,), that the attack
+    makes on the row's model and the column's gets wrong, or takes for what the attack
+    aims at; on the diagonal, the attack's own success.
+
+    models: objects with logits and vjp that take examples as x is; an MLP rows. Each is
+    given its own dtype, if it says which.
+    """
+    errors = np.empty((len(models), len(models)))
+    for row, source in zip(errors, models):
+        result = attack(source, _suited(source, x), y)
+        x_adv = result.x_adv.reshape(x.shape)
+        row[:] = [error_rate(model, x_adv, y, result.target) for model in models]
+    return errors
+
+
+def error_rate(model, x, y, target=None):
+    """The share of examples x (N, ...) that a model gets wrong, or takes for the target
+    (N,). x and y as transfer_matrix has them."""
+    x = _suited(model, x)
+    model, rows, y = checked(model, x, y)
+    z = np.concatenate([model.logits(rows[i:i + Attack.piece])
+                        for i in range(0, len(x), Attack.piece)])
+    return float(reached(z, y, target).mean())
+
+
+def _suited(model, x):
+    return in_dtype_of(model, x.reshape(len(x), -1) if isinstance(model, MLP) else x)
+
+
+def in_dtype_of(model, x):
+    """x in the dtype of a model, if it says which."""
+    return x.astype(getattr(model, "dtype", None) or x.dtype, copy=False)
 
 
 def _found(source):

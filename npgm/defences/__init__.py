@@ -2,15 +2,17 @@
 
 A defence has examples(model, x, y) -> (x, y), and is handed to `npgm.train`. One that
 needs more than a batch has begin(loss, teach) -> (loss, defence) too, which is called
-once, before the first update (as `distillation`).
+once, before the first update (as `distillation`). MovingTarget is no such thing: it is
+made of networks already trained, and is a model.
 """
 from npgm import names
 from npgm.defences.adversarial_training import AdversarialTraining
 from npgm.defences.distillation import Distillation
+from npgm.defences.moving_target import MovingTarget
 
 DEFENCES = {"adversarial_training": AdversarialTraining, "distillation": Distillation}
 
-__all__ = ["DEFENCES", "AdversarialTraining", "Distillation", "make"]
+__all__ = ["DEFENCES", "AdversarialTraining", "Distillation", "MovingTarget", "make"]
 
 
 def make(name, **hyperparameters):
