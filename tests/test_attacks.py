@@ -10,8 +10,8 @@ from small_models import (SUBSTITUTE, C, D, Largest, LogitsAndVjp, affine, asser
 from test_own_attacks import OWN
 
 from npgm import attacks, vanishing
-from npgm.attacks import (APGD, FGSM, PGD, DeepFool, RandomSign, Square, Transfer,
-                          input_gradient)
+from npgm.attacks import (APGD, FGSM, LBFGS, PGD, DeepFool, RandomSign, Square,
+                          Transfer, input_gradient)
 from npgm.attacks.model import LOOKED_AT
 from npgm.errors import InputError
 from npgm.losses import cross_entropy, log_odds
@@ -27,7 +27,8 @@ ATTACKS = {
     "apgd repaired": APGD(0.2, steps=9, loss=log_odds, seed=1),
     "square": Square(0.2, queries=30), "transfer": Transfer(SUBSTITUTE, FGSM(0.2)),
     "transfer of many steps": Transfer(SUBSTITUTE, APGD(0.2, steps=9)),
-    "deepfool": DeepFool(), "deepfool inf": DeepFool(np.inf), **OWN}
+    "deepfool": DeepFool(), "deepfool inf": DeepFool(np.inf),
+    "lbfgs": LBFGS(20, 5, clip=(-9, 9)), **OWN}
 BOUNDED = {name: attack for name, attack in ATTACKS.items()
            if hasattr(attack, "epsilon")}
 GUIDED = {name: attack for name, attack in ATTACKS.items()
@@ -60,11 +61,12 @@ def test_what_is_reported_is_what_is_seen(attack):
     before = x.copy()
     result = attack(net, x, y)
     np.testing.assert_array_equal(x, before)
-    wrong = net.logits(result.x_adv).argmax(axis=1) != y
-    np.testing.assert_array_equal(result.success, wrong)
+    given = net.logits(result.x_adv).argmax(axis=1)
+    success = given != y if result.target is None else given == result.target
+    np.testing.assert_array_equal(result.success, success)
     already = net.logits(x).argmax(axis=1) != y
     np.testing.assert_array_equal(result.status == "already_wrong", already)
-    np.testing.assert_array_equal(result.status == "fooled", wrong & ~already)
+    np.testing.assert_array_equal(result.status == "fooled", success & ~already)
     assert set(result.status) <= {"already_wrong", "fooled", "held"}
 
 
@@ -102,7 +104,7 @@ def test_what_is_not_finite_is_told(attack):
     net.layers[0][0][:] = np.nan
     result = attack(net, x, y)
     assert set(result.status) == {"not_finite"} and not result.valid.any()
-    assert result.success.all()
+    assert result.success.all() == (result.target is None)
     assert np.isfinite(result.x_adv).all()
 
 
@@ -141,8 +143,9 @@ def test_bad_examples_are_refused(attack, x, y):
     lambda: PGD(epsilon=np.inf), lambda: PGD(epsilon=None), lambda: PGD(seed=0.5),
     lambda: DeepFool(norm=1), lambda: DeepFool(steps=1.5),
     lambda: DeepFool(overshoot=-1), lambda: APGD(steps=0), lambda: APGD(restarts=-1),
-    lambda: APGD(seed=None), lambda: Square(queries=0), lambda: Square(p=0),
-    lambda: Square(p=1), lambda: Square(shape=5), lambda: Square(shape=(6,)),
+    lambda: LBFGS(search_steps=0), lambda: LBFGS(target=None), lambda: APGD(seed=None),
+    lambda: Square(queries=0), lambda: Square(p=0), lambda: Square(p=1),
+    lambda: Square(shape=5), lambda: Square(shape=(6,)),
     lambda: Square(shape=(2, 0)), lambda: Transfer(3), lambda: Transfer(MLP),
     lambda: Transfer(SUBSTITUTE, FGSM), lambda: Transfer(SUBSTITUTE, shape=()),
     lambda: Transfer("small_models:nothing"), lambda: Transfer("a network")])
@@ -203,6 +206,7 @@ CONFIGURED = [FGSM(), FGSM(0.1, log_odds, (0, 1)), FGSM(0, towards_0), RandomSig
               PGD(0.1, 7, 0.05, log_odds, (0, 1), 5), APGD(),
               APGD(0.1, 7, towards_0, (0, 1), 0, 5), Square(),
               Square(0.1, 50, 0.5, (0, 1), 3, (2, 3), cross_entropy),
+              LBFGS(), LBFGS(7, 3, towards_0, None, "least_likely"), PGD(target=3),
               Transfer("small_models:SUBSTITUTE"),
               Transfer("small_models:SUBSTITUTE", PGD(0.1, 7, 0.05), (2, 3))]
 

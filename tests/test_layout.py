@@ -66,6 +66,7 @@ npgm.attacks.apgd
 npgm.attacks.square
 npgm.attacks.transfer
 npgm.attacks.deepfool
+npgm.attacks.lbfgs
 npgm.attacks
 npgm.gradient_check
 npgm.defences.adversarial_training

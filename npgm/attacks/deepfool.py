@@ -5,22 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from npgm.attacks.base import Attack, clipped
-from npgm.attacks.model import linearize
+from npgm.attacks.model import linearize, rounding
 from npgm.attacks.result import FOOLED, Attempt
 from npgm.errors import InputError
 from npgm.losses import margin
 
-# Logits come out otherwise in another batch, by up to some hundred units of rounding: a
-# lead below this is a tie.
-ROUNDINGS = 1024
 SHORTEST = 32       # units of rounding of the largest pixel: a step that is one
 OTHERS = 10         # classes a step looks at, beside the label's
 FARTHEST = 1e3      # a step beyond, in units of the largest pixel, is no step
-
-
-def rounding(z):
-    """The lead (N,) that is only rounding."""
-    return ROUNDINGS * np.finfo(z.dtype).eps * np.abs(z).max(axis=1)
 
 
 def crossed(z, y):

@@ -26,6 +26,11 @@ def check_shape(name, shape):
     return tuple(checks.count(name, side) for side in shape)
 
 
+def check_clip(name, clip):
+    """(low, high) or None; or InputError."""
+    return None if clip is None else checks.clip(clip)
+
+
 def check_target(name, target):
     """A class, or a word for one; or InputError."""
     if isinstance(target, numbers.Integral) and not isinstance(
@@ -39,8 +44,8 @@ def check_target(name, target):
 
 # Hyperparameters mean the same wherever they occur.
 CHECKS = {"epsilon": checks.number, "overshoot": checks.number, "loss": check_loss,
-          "clip": lambda name, value: checks.clip(value), "steps": checks.count,
-          "queries": checks.count,
+          "clip": check_clip, "steps": checks.count,
+          "queries": checks.count, "search_steps": checks.count,
           "restarts": lambda name, value: checks.count(name, value, least=0),
           "step_size": lambda name, value: checks.number(name, value, above=True),
           "seed": lambda name, value: checks.seed(value), "shape": check_shape,

@@ -7,6 +7,9 @@ from npgm.errors import InputError, told
 
 LOOKED_AT = 8       # examples that a model is tried on before an attack
 AGREEMENT = 1e-4    # of what the logits of an example differ by
+# Logits come out otherwise in another batch, by up to some hundred units of rounding: a
+# lead below this is a tie.
+ROUNDINGS = 1024
 
 
 def view(model, x):
@@ -44,6 +47,11 @@ def linearize(model, x):
     if hasattr(model, "linearize"):
         return model.linearize(x)
     return model.logits(x), lambda dz: model.vjp(x, dz)
+
+
+def rounding(z):
+    """The lead (N,) of a logit that is only rounding."""
+    return ROUNDINGS * np.finfo(z.dtype).eps * np.abs(z).max(axis=1)
 
 
 def _is_ours(model):
