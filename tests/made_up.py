@@ -13,6 +13,10 @@ ATTACKS = ("natural", "fgsm", "fgsm_float64", "fgsm_wide", "fgsm_repaired",
            "fgsm_margin", "fgsm_dlr", "fgsm_mifpe", "pgd", "pgd_repaired", "pgd_margin",
            "apgd", "apgd_repaired", "apgd_margin", "random_sign", "square", "transfer",
            "deepfool", "any")
+STEP_SIZES = ("0.25", "0.125", "0.05", "0.025", "0.0125", "0.00625", "0.003125")
+# Entries that are texts, by the first word of their names.
+TEXTS = {"perturbation": "/wCAgA==", "result": "/wCAgA==", "label": "7",
+         "predicted": "3", "status": "fooled"}
 WAYS = ("plain", "flushed", "layers", "mean", "mean_flushed", "mean_layers")
 
 # What every measure enters into a record, by the names that stored runs have.
@@ -34,12 +38,21 @@ ENTRIES = {
                     "cause_other", "signs_right"],
     "side_by_side_1000": [f"{name}_{e}" for e in ("0.05", "0.1", "0.25") for name in (
         *(f"{attack}_error" for attack in ATTACKS), "as_attacked", "rounding", "silent",
-        "other", "held")]}
+        "other", "held")],
+    "silent_layers_0.25_1000": ["one_step", *(
+        f"{name}_{size}" for name in ("error", "caught", "restarted", "opened")
+        for size in STEP_SIZES)],
+    "pictures_0.25_2": [f"{name}_{digit}_{attack}" for name in (
+        "confidence", "size", *TEXTS) for digit in (0, 1) for attack in (
+        "none", "fgsm", "fgsm_repaired", "deepfool", "random_sign")]}
 PLACES = [(measure, entry) for measure, names in ENTRIES.items() for entry in names]
 
 
 def value(seed, step, measure, entry):
-    """Another number for every seed, step and entry."""
+    """Another number for every seed, step and entry; or a text, where it is one."""
+    kind = entry.partition("_")[0]
+    if measure.startswith("pictures") and kind in TEXTS:
+        return TEXTS[kind]
     return 10.0 * seed + step / 100 + PLACES.index((measure, entry)) / 1000
 
 

@@ -76,6 +76,34 @@ def test_rows_have_keys_quantities_over_seeds_and_more():
     assert rows[3]["paper"] == {"fgs_error": 99.5}
 
 
+POINTS = replace(
+    EXPERIMENTS["adversarial"], name="mine", columns=(),
+    points={"digit": (1, 0), "attack": ("fgsm", "none")})
+
+
+def test_a_row_for_each_of_its_points():
+    wanted = POINTS.wanted(300, 2, "abc")
+    rows = POINTS.rows(wanted, records(wanted))
+    assert [(row["digit"], row["attack"]) for row in rows[:4]] == [
+        (1, "fgsm"), (1, "none"), (0, "fgsm"), (0, "none")]
+    assert len(rows) == 4 * len(POINTS.runs)
+    assert rows[3]["size"]["values"] == [
+        value(seed, 300, "pictures_0.25_2", "size_0_none") for seed in (0, 1)]
+
+
+def test_texts_are_kept_by_seed_and_checked_and_not_in_tables(tmp_path):
+    found = result(POINTS, seeds=2, diverged={0})
+    assert [row["predicted"] for row in found["rows"][::4]] == [
+        [None, "3"], ["3", "3"], ["3", "3"]]
+    assert POINTS.fits(found)
+    assert not {"predicted", "label"} & {h for h, _ in POINTS.headed(found["rows"])}
+    results.write(tmp_path, replace(POINTS, draw=lambda result: plots.new(1)[0]), found)
+    assert "/wCAgA==" not in (tmp_path / "mine.csv").read_text()
+    for wrong in (["3"], ["3", 3], ["3", "three"], "33", None):
+        found["rows"][5]["predicted"] = wrong
+        assert not POINTS.fits(found)
+
+
 def test_a_row_for_each_of_its_epsilons():
     experiment = swept(lambda keys: (0.1, 0.2) if keys["momentum"] == 0.5 else (0.2,))
     wanted = experiment.wanted(300, 1, "abc")

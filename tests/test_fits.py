@@ -27,6 +27,7 @@ def test_the_committed_results_fit(experiment):
 @EVERY
 def test_no_row_and_no_column_may_be_missing(experiment):
     for column in (*experiment.keys, *(q.name for q in experiment.quantities),
+                   *(text.name for text in experiment.texts),
                    *experiment.more(stored(experiment.name)["rows"][0]), "runs",
                    "diverged_at"):
         found = stored(experiment.name)

@@ -134,6 +134,8 @@ npgm.tracing.__main__
 npgm.experiments.measures.measure
 npgm.experiments.measures.outcomes
 npgm.experiments.measures.masking
+npgm.experiments.measures.silent
+npgm.experiments.measures.pictures
 npgm.experiments.measures
 npgm.experiments.rows
 npgm.experiments.seeds

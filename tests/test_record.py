@@ -53,8 +53,17 @@ def test_measures_of_many_steps_are_taken_last():
     assert record().missing(("natural", PGD), ["300"]) == [("300", PGD)]
     assert record().missing(("natural",), ["300"]) == []
     assert {"pgd_best_0.25_2000", "deepfool_1000", "fgs_vanishing_layers_0.25",
-            "activity", "side_by_side_1000"} == measures.LAST_ONLY < set(
+            "activity", "side_by_side_1000", "silent_layers_0.25_1000",
+            "pictures_0.25_2"} == measures.LAST_ONLY < set(
                 measures.MEASURES)
+
+
+def test_a_text_is_no_number_and_a_number_no_text(refused):
+    taken = record(evaluations={"300": {"natural": {"error": 2.5, "word": "seven"}}})
+    assert taken.at(300, "natural", "word", text=True) == "seven"
+    for entry, text in (("word", False), ("error", True), ("none", True)):
+        with refused(DataError, f"has no {entry}"):
+            taken.at(300, "natural", entry, text)
 
 
 # Where the numbers come from

@@ -10,7 +10,7 @@ from npgm.training import log_spaced
 
 # How a row's keys are written in a table: heading and format.
 KEYS = {"learning_rate": ("learning rate", "{:g}"), "epsilon": ("epsilon", "{:g}"),
-        "step": ("updates", "{:,}")}
+        "step": ("updates", "{:,}"), "step_size": ("step size", "{:g}")}
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,12 @@ class Experiment:
 
     runs: the Settings to be trained, with every seed. keys: what tells rows apart, by
     the names of a run's fields and hyperparameters; "step" for a row at each point of
-    evaluation, "epsilon" for one at each of epsilons(keys so far). draw: result ->
-    figure. paper: keys -> {quantity: what the paper reports, in percent}. more: keys ->
-    {name: value}, what else stands in a row; columns: (heading, row -> text), more
-    columns. table: the values of keys that the table shows, beside the last step.
+    evaluation, "epsilon" for one at each of epsilons(keys so far), one of points,
+    {key: values}, for one at each of its values. texts: what rows have beside the
+    quantities, a list over the seeds. draw: result -> figure. paper: keys ->
+    {quantity: what the paper reports, in percent}. more: keys -> {name: value}, what
+    else stands in a row; columns: (heading, row -> text), more columns. table: the
+    values of keys that the table shows, beside the last step.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Experiment:
     more: Callable = field(default=lambda keys: {})
     columns: tuple = ()
     epsilons: Callable | None = None
+    points: dict = field(default_factory=dict)
+    texts: tuple = ()
     table: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -60,7 +64,7 @@ class Experiment:
         """The names of the measures its quantities come from."""
         return tuple(dict.fromkeys(
             quantity.measure_in(keys) for keys, _ in self.groups(self.wanted(1, 1, ""))
-            for quantity in self.quantities))
+            for quantity in (*self.quantities, *self.texts)))
 
     def wanted(self, steps, seeds, data_checksum):
         """The runs, seed by seed, so that an interrupted command has whole seeds
@@ -82,7 +86,7 @@ class Experiment:
         settings = {}
         for run in wanted:
             keys = tuple((key, run.key(key)) for key in self.keys
-                         if key not in ("step", "epsilon"))
+                         if key not in ("step", "epsilon", *self.points))
             settings.setdefault(keys, []).append(run)
         return [(keys, runs) for common, runs in settings.items()
                 for keys in self._points(dict(common), runs[0].steps)]
@@ -91,6 +95,8 @@ class Experiment:
         rows = [keys]
         if "epsilon" in self.keys:
             rows = [{**keys, "epsilon": epsilon} for epsilon in self.epsilons(keys)]
+        for key, values in self.points.items():
+            rows = [{**row, key: value} for row in rows for value in values]
         if "step" in self.keys:
             rows = [{**row, "step": step} for row in rows for step in log_spaced(steps)]
         return rows
@@ -102,6 +108,10 @@ class Experiment:
             row[quantity.name] = rows_of.summary([
                 record.at(keys.get("step", run.steps), measure, entry)
                 for run, record in zip(runs, records)])
+        for text in self.texts:
+            row[text.name] = [record.at(
+                keys.get("step", run.steps), text.measure_in(keys), text.entry_in(keys),
+                text=True) for run, record in zip(runs, records)]
         row["runs"] = [run.hash for run in runs]
         row["diverged_at"] = [record.diverged_at for record in records]
         if self.paper:
@@ -160,7 +170,8 @@ class Experiment:
                     numbers[name] in (paper[name], None) for name in paper)
                 and len(row["diverged_at"]) == len(runs)
                 and all(rows_of.is_summary(row[quantity.name], len(runs))
-                        for quantity in self.quantities))
+                        for quantity in self.quantities)
+                and all(text.are(row[text.name], len(runs)) for text in self.texts))
 
 
 def _alike(found, value):

@@ -1,10 +1,12 @@
-"""What a measure is, (net, data) -> numbers, and a quantity, what a number is called.
+"""What a measure is, (net, data) -> numbers and texts, and a quantity, what a number
+is called.
 
 Errors and shares in percent. A measure's name carries what its numbers depend on,
 since they are stored under it in a run's record: one of MEASURES, or a member of a
 family, "NAME_EPSILON" or "NAME WHAT_EPSILON".
 """
 import functools
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +93,21 @@ class Quantity:
     def measure_in(self, row):
         """Its measure in a row of these keys."""
         return self.measure.replace("{epsilon}", str(row.get("epsilon")))
+
+
+@dataclass(frozen=True)
+class Text(Quantity):
+    """A text of a measure, such as pixels: rows have that of each seed, tables none.
+    pattern: the regular expression of a text that is one."""
+
+    heading: str = ""
+    pattern: str = ".*"
+
+    def are(self, found, count):
+        """Whether what was read from a file is a row's texts of so many seeds."""
+        return (isinstance(found, list) and len(found) == count
+                and all(text is None or isinstance(text, str)
+                        and re.fullmatch(self.pattern, text) for text in found))
 
 
 def some(data, count):

@@ -10,9 +10,9 @@ from npgm.experiments.store.run import Run, folder_of
 
 @dataclass
 class Record:
-    """evaluations: {step: {measure: {entry: value}}}; status: "training", "done" or
-    "diverged". provenance: of the training; measured: {measure: [the sources it was
-    taken with]}, of each that was taken since there is such a note."""
+    """evaluations: {step: {measure: {entry: number or text}}}; status: "training",
+    "done" or "diverged". provenance: of the training; measured: {measure: [the sources
+    it was taken with]}, of each that was taken since there is such a note."""
 
     configuration: dict
     status: str = "training"
@@ -52,7 +52,7 @@ class Record:
                 and isinstance(self.provenance.get("sources", ""), str)
                 and _texts(earlier) and _mapped(self.measured, _texts)
                 and _mapped(self.evaluations, lambda one: _mapped(one, lambda numbers:
-                            _mapped(numbers, _is_number)))
+                            _mapped(numbers, _is_entry)))
                 and all(step.isdecimal() for step in self.evaluations)
                 and (self.status != "done" or str(steps) in self.evaluations))
 
@@ -64,13 +64,14 @@ class Record:
         self.evaluations.setdefault(str(step), {})[name] = numbers
         self.measured[name] = sorted({*self.measured.get(name, []), sources})
 
-    def at(self, step, measure, entry):
+    def at(self, step, measure, entry, text=False):
         """A measured value; None if the run diverged before that step, or it is taken
         of the last network only; else DataError if there is none."""
         numbers = self.evaluations.get(str(step), {}).get(measure, {})
         wanted = self.diverged_at is None and not (
             is_last_only(measure) and step != self.configuration["steps"])
-        if wanted and entry not in numbers:
+        if wanted and (entry not in numbers
+                       or isinstance(numbers[entry], str) != text):
             raise DataError(f"a run's record has no {entry} at update {step:,}: move "
                             f"{Run(**self.configuration).hash} out of runs/, to train "
                             "it again")
@@ -91,8 +92,9 @@ class Record:
                   for source in self.measured.get(name, []))}
 
 
-def _is_number(value):
-    return value is None or type(value) in (int, float) and abs(value) < 1e300
+def _is_entry(value):
+    return (value is None or isinstance(value, str)
+            or type(value) in (int, float) and abs(value) < 1e300)
 
 
 def _mapped(value, fits):

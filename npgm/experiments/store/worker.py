@@ -139,7 +139,8 @@ class _Progress:
 def _tell(folder, record, step, doing=None):
     """Leave word of how far a run is, with its newest measurements."""
     newest = {name: value for taken in list(record.evaluations.values())[-1:]
-              for numbers in taken.values() for name, value in numbers.items()}
+              for numbers in taken.values() for name, value in numbers.items()
+              if not isinstance(value, str)}
     with contextlib.suppress(NpgmError):        # a full disk fails at the checkpoint
         storage.write_json(folder / "progress.json",
                            {**newest, "step": step, "doing": doing}, durable=False)

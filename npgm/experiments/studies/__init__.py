@@ -2,7 +2,8 @@
 import importlib
 
 STUDIES = ("table2", "fig1", "fig2", "fig3", "reduction", "optimizer_comparison",
-           "discussion", "adam_as_printed", "repair", "timeline")
+           "discussion", "adam_as_printed", "repair", "timeline",
+           "silent_layers", "adversarial")
 
 EXPERIMENTS = {experiment.name: experiment for experiment in (
     importlib.import_module(f"{__name__}.{study}").EXPERIMENT for study in STUDIES)}
