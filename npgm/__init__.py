@@ -10,8 +10,9 @@ _HOME = {"load_dataset": "npgm.data", "Dataset": "npgm.data", "MLP": "npgm.netwo
          "train": "npgm.training", "Trainer": "npgm.training",
          "check_gradients": "npgm.gradient_check", "diagnose": "npgm.diagnosis",
          "trace": "npgm.tracing", "Trace": "npgm.tracing", "NpgmError": "npgm.errors"}
-_MODULES = ("attacks", "data", "defences", "diagnosis", "errors", "losses", "models",
-            "network", "optimizers", "tracing", "training", "vanishing")
+_MODULES = ("attacks", "data", "defences", "diagnosis", "errors", "experiments",
+            "losses", "models", "network", "optimizers", "tracing", "training",
+            "vanishing")
 
 __all__ = [*_HOME, *_MODULES]
 

@@ -7,6 +7,8 @@ import re
 
 from npgm.errors import InputError, told
 
+COMMA = re.compile(r",(?![^\[(]*[\])])")         # not within brackets
+
 
 def find(kind, name, known):
     """What `name` stands for: known[name], or for "package.module:Name" that of a
@@ -51,7 +53,7 @@ def split(text):
     """The parts of "sgd,adam:beta1=0.5,beta2=0.9,rmsprop": at commas, but not within
     brackets, and hyperparameters stay with the name before them."""
     parts = []
-    for part in re.split(r",(?![^\[(]*[\])])", text):
+    for part in COMMA.split(text):
         if parts and "=" in part and ":" not in part.partition("=")[0]:
             parts[-1] += f",{part}"
         else:
@@ -67,7 +69,7 @@ def spec(text):
         text, "")
     if not name.strip(" :") or (equals and ":" not in head):
         raise InputError(f"{text!r}: give a name, or name:key=value,key=value")
-    pairs = [pair.partition("=") for pair in split(given)] if given else []
+    pairs = [pair.partition("=") for pair in COMMA.split(given)] if given else []
     return name.strip(), {key.strip(): literal(value) for key, _, value in pairs}
 
 

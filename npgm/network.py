@@ -10,6 +10,8 @@ import numpy as np
 from npgm import checks, formats, losses
 from npgm.errors import DataError, InputError
 
+SCHEMES = ("truncated_normal", "he")        # initial weights, see MLP.initialize
+
 
 @dataclass(frozen=True)
 class Gradients:
@@ -92,8 +94,8 @@ class MLP:
         sqrt(2 / inputs), biases 0: He et al. 2015).
         """
         sizes = checks.sizes(sizes)
-        if scheme not in ("truncated_normal", "he"):
-            raise InputError(f"scheme {scheme!r}: choose truncated_normal or he")
+        if scheme not in SCHEMES:
+            raise InputError(f"scheme {scheme!r}: choose {' or '.join(SCHEMES)}")
         dtype = checks.dtype(dtype)
         rng = np.random.default_rng(checks.seed(seed))
         net = cls(sizes, aligned_zeros(parameter_count(sizes), dtype))

@@ -67,6 +67,11 @@ def shades(colormap, count):
             for k in range(count)]
 
 
+def colors():
+    """Ten colors that differ as much as they can, for what has no order."""
+    return library().colormaps["tab10"].colors
+
+
 def line(ax, x, values, color, label, style="-"):
     """Means with markers, and a shade from the lowest to the highest seed.
     values: (means, lows, highs)."""

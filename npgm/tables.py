@@ -22,12 +22,20 @@ def plain(columns, rows):
         for cells in table) + "\n"
 
 
-def long_csv(rows, keys, quantities):
-    """One line a row and seed: its keys, the seed, each quantity's value."""
-    lines = [[*(row[key] for key in keys), seed,
-              *("" if v is None else f"{v:.4f}" for v in (
-                  row[name]["values"][seed] for name in quantities))]
-             for row in rows for seed in range(len(row["runs"]))]
+def long(rows, keys, quantities, seeds):
+    """[{key: value, "seed": its seed, quantity: value}, ...], one a row and run; None
+    for a run that diverged. seeds: {run: seed}."""
+    return [{**{key: row[key] for key in keys}, "seed": seeds[run],
+             **{name: row[name]["values"][place] for name in quantities}}
+            for row in rows for place, run in enumerate(row["runs"])]
+
+
+def long_csv(rows, keys, quantities, seeds):
+    """The same as lines."""
+    lines = [[*(line[key] for key in (*keys, "seed")),
+              *("" if line[name] is None else f"{line[name]:.4f}"
+                for name in quantities)]
+             for line in long(rows, keys, quantities, seeds)]
     return plain_csv([*keys, "seed", *quantities], lines)
 
 

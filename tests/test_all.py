@@ -24,8 +24,8 @@ def asked(monkeypatch):
 def run_all(data, tmp_path, monkeypatch):
     """run_all(experiment) -> exit status, `experiment` in place of each."""
     def start(experiment):
-        monkeypatch.setattr(command_line, "run_experiment",
-                            lambda found, options: experiment(found))
+        monkeypatch.setattr(command_line, "execute",
+                            lambda found, request: experiment(found))
         return command_line.main(["all", "--data", str(data), "--out", str(
             tmp_path / "out"), "--seeds", "3", "--steps", "300"])
     return start

@@ -136,6 +136,7 @@ npgm.experiments.measures.outcomes
 npgm.experiments.measures.masking
 npgm.experiments.measures.silent
 npgm.experiments.measures.pictures
+npgm.experiments.measures.attacked
 npgm.experiments.measures
 npgm.experiments.rows
 npgm.experiments.seeds
@@ -164,6 +165,15 @@ npgm.experiments.output
 npgm.experiments.output.results
 npgm.experiments.output.verdicts
 npgm.experiments.output.report
+npgm.experiments.estimate
+npgm.experiments.execute
+npgm.experiments.sweeps
+npgm.experiments.sweeps.menu
+npgm.experiments.sweeps.options
+npgm.experiments.sweeps.picture
+npgm.experiments.sweeps.design
+npgm.experiments.options
+npgm.experiments.notebook
 npgm.experiments.__main__
 """.split()
 

@@ -54,7 +54,7 @@ def test_measures_of_many_steps_are_taken_last():
     assert record().missing(("natural",), ["300"]) == []
     assert {"pgd_best_0.25_2000", "deepfool_1000", "fgs_vanishing_layers_0.25",
             "activity", "side_by_side_1000", "silent_layers_0.25_1000",
-            "pictures_0.25_2"} == measures.LAST_ONLY < set(
+            "pictures_0.25_2"} == measures.LAST_ONLY & set(
                 measures.MEASURES)
 
 

@@ -13,11 +13,12 @@ def test_long_csv_has_one_line_a_row_and_seed():
              "valid": summary([100, 99.5])},
             {"optimizer": "adam", "runs": ["c", "d"], "error": summary([1 / 3, 2]),
              "valid": summary([0, 1])}]
-    text = tables.long_csv(rows, ["optimizer"], ["error", "valid"])
+    text = tables.long_csv(rows, ["optimizer"], ["error", "valid"],
+                           {"a": 0, "b": 7, "c": 0, "d": 7})
     assert list(csv.reader(io.StringIO(text))) == [
         ["optimizer", "seed", "error", "valid"],
-        ["sgd", "0", "1.2500", "100.0000"], ["sgd", "1", "", "99.5000"],
-        ["adam", "0", "0.3333", "0.0000"], ["adam", "1", "2.0000", "1.0000"]]
+        ["sgd", "0", "1.2500", "100.0000"], ["sgd", "7", "", "99.5000"],
+        ["adam", "0", "0.3333", "0.0000"], ["adam", "7", "2.0000", "1.0000"]]
 
 
 def test_plain_csv_quotes_what_needs_it():

@@ -5,6 +5,7 @@ from typing import Callable
 from npgm.data import MNIST_CHECKSUM
 from npgm.errors import InputError
 from npgm.experiments import rows as rows_of
+from npgm.experiments.store.record import at_last
 from npgm.experiments.store.run import Run
 from npgm.training import log_spaced
 
@@ -36,7 +37,8 @@ class Experiment:
     quantities, a list over the seeds. draw: result -> figure. paper: keys ->
     {quantity: what the paper reports, in percent}. more: keys -> {name: value}, what
     else stands in a row; columns: (heading, row -> text), more columns. table: the
-    values of keys that the table shows, beside the last step.
+    values of keys that the table shows, beside the last step, or every_step.
+    last_only: nothing is measured before a run's last update.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Experiment:
     points: dict = field(default_factory=dict)
     texts: tuple = ()
     table: dict = field(default_factory=dict)
+    every_step: bool = False
+    last_only: bool = False
 
     def __post_init__(self):
         """InputError if two settings would stand in the same row."""
@@ -65,6 +69,11 @@ class Experiment:
         return tuple(dict.fromkeys(
             quantity.measure_in(keys) for keys, _ in self.groups(self.wanted(1, 1, ""))
             for quantity in (*self.quantities, *self.texts)))
+
+    @property
+    def needed(self):
+        """The same as a run's worker is asked for them."""
+        return tuple(map(at_last, self.measures)) if self.last_only else self.measures
 
     def wanted(self, steps, seeds, data_checksum):
         """The runs, seed by seed, so that an interrupted command has whole seeds
@@ -123,7 +132,8 @@ class Experiment:
     def shown(self, rows):
         """Those of its rows that its table has."""
         chosen = rows_of.select(rows, **self.table)
-        return rows_of.last(chosen) if "step" in self.keys else chosen
+        last_only = "step" in self.keys and not self.every_step
+        return rows_of.last(chosen) if last_only else chosen
 
     def headed(self, rows):
         """[(heading, row -> text), ...], the columns of a table of rows: its keys, its
@@ -189,10 +199,11 @@ def _settings(result, count):
     they make of `count` a seed; else None."""
     try:
         settings, runs = (result["provenance"][part] for part in ("settings", "runs"))
-        kinds = {"steps": int, "seeds": int, "data": str}
-        fit = (all(type(settings[name]) is kind for name, kind in kinds.items())
-               and settings["steps"] >= 1 and settings["seeds"] >= 1
-               and len(runs) == count * settings["seeds"])
+        steps, seeds = settings["steps"], settings["seeds"]
+        listed = isinstance(seeds, list) and all(type(seed) is int for seed in seeds)
+        fit = (type(steps) is int and steps >= 1 and type(settings["data"]) is str
+               and (listed or type(seeds) is int and seeds >= 1)
+               and len(runs) == count * (len(seeds) if listed else seeds))
     except (KeyError, TypeError):
         return None
     return settings if fit else None
@@ -211,4 +222,4 @@ def _paper(row, quantity):
 
 def _key_column(key):
     heading, form = KEYS.get(key, (key.replace("_", " "), "{}"))
-    return heading, lambda row: form.format(row[key])
+    return heading, lambda row: "-" if row[key] is None else form.format(row[key])

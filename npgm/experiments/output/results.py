@@ -28,12 +28,18 @@ def stamp(steps, checksum, data_folder):
 def notes(result):
     """What is said below the table of a result, a list of sentences."""
     settings = result["provenance"]["settings"]
-    many = settings["seeds"] > 1
+    count = count_of(settings["seeds"])
+    many = count > 1
     trained = tables.duration(result["provenance"]["training_seconds"])
     return [*filter(None, [result["stamp"]]),
-            f"{settings['seeds']} seed{'s' if many else ''}, {settings['steps']:,} "
+            f"{count} seed{'s' if many else ''}, {settings['steps']:,} "
             "updates; errors in percent" + ", mean ± standard deviation" * many
             + f"; {trained} of training, summed over the runs."]
+
+
+def count_of(seeds):
+    """How many seeds there are, of their number or of a list of them."""
+    return seeds if isinstance(seeds, int) else len(seeds)
 
 
 def write(out, experiment, result):
@@ -44,12 +50,18 @@ def write(out, experiment, result):
     kept = _keep_other(base, result)
     table = tables.markdown(experiment.headed(rows), experiment.shown(rows))
     said = "\n".join(notes(result))
-    keys, quantities = list(experiment.keys), [q.name for q in experiment.quantities]
-    write_text(out, experiment.name, result, f"{table}\n{said}\n",
-               tables.long_csv(rows, keys, quantities))
+    quantities = [quantity.name for quantity in experiment.quantities]
+    write_text(out, experiment.name, result, f"{table}\n{said}\n", tables.long_csv(
+        rows, experiment.keys, quantities, seeds_of(result)))
     plots.save(plots.picture(experiment.draw, storage.read_json(f"{base}.json")),
                f"{base}.png")
     return kept
+
+
+def seeds_of(result):
+    """{run: its seed}."""
+    return {run: found["configuration"]["seed"]
+            for run, found in result["provenance"]["runs"].items()}
 
 
 def write_text(out, name, result, text, csv_text):
@@ -68,7 +80,10 @@ def _keep_other(base, result):
         if settings == result["provenance"]["settings"]:
             return None
         kept = base.with_name(f"{base.name}-{settings['steps']:d}-updates-"
-                              f"{settings['seeds']:d}-seeds-{settings['data'][:8]}")
+                              f"{count_of(settings['seeds']):d}-seeds-"
+                              f"{settings['data'][:8]}")
+        if "options" in settings and Path(f"{kept}.json").exists():
+            raise ValueError("of other options")
     except (DataError, KeyError, TypeError, ValueError):    # somebody's, or damaged
         names = (base.with_name(f"{base.name}-kept-{n}") for n in itertools.count(1))
         kept = next(name for name in names if not Path(f"{name}.json").exists())

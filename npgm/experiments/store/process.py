@@ -34,6 +34,12 @@ def prepare_worker():
         threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
+def is_starting():
+    """Whether this is a new process of Python's multiprocessing that still reads the
+    script which started it: it may not start others."""
+    return getattr(multiprocessing.current_process(), "_inheriting", False)
+
+
 def _stop():
     """Ask this process to stop where it may; a while later it ends where it is, in a
     measurement perhaps, or in the compiler. Files are replaced whole, so nothing is

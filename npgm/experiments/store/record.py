@@ -8,6 +8,14 @@ from npgm.experiments.measures import is_last_only
 from npgm.experiments.store.run import Run, folder_of
 
 
+AT_LAST = "at last: "
+
+
+def at_last(name):
+    """How a measure is asked for that is to be taken of a run's last network only."""
+    return AT_LAST + name
+
+
 @dataclass
 class Record:
     """evaluations: {step: {measure: {entry: number or text}}}; status: "training",
@@ -78,11 +86,14 @@ class Record:
         return numbers.get(entry)
 
     def missing(self, measures, steps=None):
-        """(step, measure) of what is wanted and not taken, of all steps so far."""
+        """(step, measure) of what is wanted and not taken, of all steps so far; of
+        what is wanted at_last, of the last."""
         last = str(self.configuration["steps"])
-        return [(step, name) for step in steps or self.evaluations for name in measures
-                if name not in self.evaluations.get(step, {})
-                and (step == last or not is_last_only(name))]
+        wanted = [(name.removeprefix(AT_LAST), name.startswith(AT_LAST)
+                   or is_last_only(name)) for name in measures]
+        return [(step, name) for step in steps or self.evaluations
+                for name, last_only in wanted if (step == last or not last_only)
+                and name not in self.evaluations.get(step, {})]
 
     def sources(self, measures):
         """Of the training, all of it, and of these measures as far as it is known."""

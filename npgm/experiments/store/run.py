@@ -66,7 +66,7 @@ class Run:
         short = rate is None or float(f"{rate:g}") == rate
         return " ".join([self.optimizer, *([f"{rate:g}" if short else repr(rate)]
                                            if rate is not None else []),
-                         *(f"{name}={_brief(v)}" for name, v in changed.items()),
+                         *(f"{name}={brief(v)}" for name, v in changed.items()),
                          f"seed {self.seed}"])
 
     @property
@@ -81,7 +81,7 @@ class Run:
         an epsilon of its own."""
         value = self.hyperparameters.get(name.removeprefix("optimizer_"),
                                          getattr(self, name, None))
-        return _brief(value) if isinstance(value, (dict, tuple, list)) else value
+        return brief(value) if isinstance(value, (dict, tuple, list)) else value
 
     @property
     def configuration(self):
@@ -112,8 +112,8 @@ def _own(run):
             for name, kind, known in kinds if name and name not in known}
 
 
-def _brief(value):
-    """A value in one word: a defence by its name and hyperparameters."""
+def brief(value):
+    """A value in one word: widths, a defence by its name and hyperparameters."""
     if isinstance(value, dict):
         value = tuple(value.values())
     return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)

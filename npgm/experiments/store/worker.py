@@ -40,7 +40,7 @@ def work(out, run, measures, data_folder):
             return
         with warnings.catch_warnings():     # the command has told of them
             warnings.simplefilter("ignore")
-            data = load_dataset(data_folder)
+            data = load_dataset(data_folder, run.dtype)
         # Nothing here looks at the validation images: 30 MB a worker.
         data = replace(data, x_validation=None)
         if data.checksum != run.data_checksum:

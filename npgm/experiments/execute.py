@@ -1,0 +1,134 @@
+"""An experiment from beginning to end: runs trained, measured, gathered, written."""
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from npgm import plots, provenance, sources, storage, tables
+from npgm.data import MNIST_CHECKSUM, load_dataset
+from npgm.errors import DataError
+from npgm.experiments import estimate, protocol
+from npgm.experiments.output import results
+from npgm.experiments.store import scheduler, worker
+from npgm.experiments.store.record import progress_of, records_of
+from npgm.experiments.store.run import folder_of
+from npgm.network import MLP
+from npgm.streams import say
+
+DEFAULT_OUT = Path("results")
+
+
+@dataclass(frozen=True)
+class Request:
+    """How an experiment is to be run. out: the folder of results and runs; steps:
+    updates a run; seeds: how many, from 0, or which; data: a folder or file, or None
+    for MNIST; jobs: processes; fresh: train again what is there; dry_run: only say what
+    there is to do; kind, options: of a sweep or training, kept with its result; save:
+    where the network of its last run goes, too."""
+
+    out: Path = DEFAULT_OUT
+    steps: int = protocol.STEPS
+    seeds: int | tuple = 1
+    data: Path | None = None
+    jobs: int = 1
+    fresh: bool = False
+    dry_run: bool = False
+    kind: str = ""
+    options: dict | None = None
+    save: Path | None = None
+
+
+def execute(experiment, request):
+    """Train and measure what is missing, write the result; returns it as its JSON has
+    it. Raises NpgmError."""
+    start, checksum = time.monotonic(), prepare(experiment, request)
+    wanted = experiment.wanted(request.steps, request.seeds, checksum)
+    if request.fresh:
+        worker.forget(request.out, wanted)
+    scheduler.complete(request.out, [(run, experiment.needed) for run in wanted],
+                       request.data, request.jobs)
+    records = records_of(request.out, wanted)
+    _warn_of_other_sources(records, experiment.measures)
+    result = {
+        "experiment": experiment.name,
+        "stamp": "" if request.options else results.stamp(
+            request.steps, checksum, request.data),
+        "rows": experiment.rows(wanted, records),
+        "provenance": {
+            "settings": _settings(request, checksum),
+            "runs": {run.hash: {"configuration": run.configuration,
+                                **record.provenance, "measured": {
+                                    name: record.measured[name] for name in
+                                    experiment.measures if name in record.measured}}
+                     for run, record in zip(wanted, records)},
+            "machine": provenance.machine(),
+            "command_seconds": round(time.monotonic() - start, 1),
+            "training_seconds": round(sum(record.wall_seconds for record in records),
+                                      1)}}
+    _write(experiment, request.out, result)
+    if request.options:
+        _hand_on(request, wanted[-1])
+    return result
+
+
+def prepare(experiment, request):
+    """Whatever can fail does so before the long work; returns the data's checksum."""
+    storage.check_writable(request.out)
+    data = load_dataset(request.data)
+    largest = max(run.batch_size for run in experiment.wanted(1, 1, ""))
+    if len(data.x_train) < largest:
+        raise DataError(f"{request.data} has {len(data.x_train)} training images: a "
+                        f"batch takes {largest}")
+    plots.check()
+    return data.checksum
+
+
+def announce(experiments, request):
+    """Say how many runs experiments want, how many of them are left, and about how
+    long these take."""
+    data = load_dataset(request.data)
+    wanted = {run.hash: run for experiment in experiments for run in experiment.wanted(
+        request.steps, request.seeds, data.checksum)}
+    left = [run for run in wanted.values() if request.fresh or progress_of(
+        request.out, run)["step"] < run.steps]
+    text = f"{len(wanted)} run{'s' * (len(wanted) > 1)}, {len(left)} to be trained"
+    if left:
+        text += ", about " + tables.duration(estimate.seconds(
+            left, request.out, data, request.jobs)) + f" with {request.jobs} at a time"
+    say(f"{text}; kept in {request.out}")
+
+
+def _settings(request, checksum):
+    """What a result is known by."""
+    settings = {"steps": request.steps, "seeds": request.seeds, "data": checksum}
+    if request.options:
+        settings.update(kind=request.kind, options=request.options, data_from=(
+            "MNIST" if checksum == MNIST_CHECKSUM else request.data.name))
+    return json.loads(json.dumps(settings))
+
+
+def _write(experiment, out, result):
+    shown = experiment.shown(result["rows"])
+    say(tables.plain(experiment.headed(result["rows"]), shown) + "\n"
+        + "\n".join(results.notes(result)))
+    kept = results.write(out, experiment, result)
+    say(f"written: {out}/{experiment.name}.json, .md, .csv, .png")
+    if kept:
+        say(f"kept: the results of other settings, now {kept}.*")
+
+
+def _hand_on(request, run):
+    """Say where the network of a run is, and write it where it is wanted."""
+    path = folder_of(request.out, run) / f"step-{run.steps:06d}.npz"
+    if path.exists():           # else it diverged, which the table says
+        say(f"network of {run}: {path}")
+        if request.save:
+            MLP.load(path).save(request.save)
+            say(f"saved: {request.save}")
+
+
+def _warn_of_other_sources(records, measures):
+    other = sum(record.sources(measures) != {sources.digest()} for record in records)
+    if other:
+        say(f"note: {other} of these runs were trained or measured before npgm's "
+            "mathematics was last edited; --fresh trains them again", error=True)

@@ -1,0 +1,1 @@
+"""Settings of one's own: what may be varied, the experiment it makes, its picture."""
