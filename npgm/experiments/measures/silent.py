@@ -44,15 +44,18 @@ def silent(net, x):
 
 
 def walk(model, x, y, attack):
-    """The steps of a PGD from x on, which stay where the gradient is zero, while PGD
-    begins again elsewhere. -> fooled (N,), at any of its points; the last point
+    """The steps of a PGD from x on, until an example is fooled; where the gradient is
+    zero it stays, while PGD begins again elsewhere. -> fooled (N,); the last points
     (N, D)."""
-    at, fooled = x, np.zeros(len(x), bool)
+    at, fooled = x.copy(), np.zeros(len(x), bool)
     for _ in range(attack.steps):
-        gradient = input_gradient(model, at, y, attack.loss)
-        fooled |= mistakes(gradient.z, y)
-        at = attack.project(
-            sign_step(at, gradient.dx, x.dtype.type(attack.step_size)), x)
+        going = np.flatnonzero(~fooled)
+        if not going.size:
+            break
+        gradient = input_gradient(model, at[going], y[going], attack.loss)
+        fooled[going] = mistakes(gradient.z, y[going])
+        at[going] = attack.project(sign_step(
+            at[going], gradient.dx, x.dtype.type(attack.step_size)), x[going])
     return fooled | mistakes(model.logits(at), y), at
 
 
@@ -64,7 +67,7 @@ def silent_layers(net, data):
     x, y = some(data, FIRST)
     numbers = {"one_step": percent(FGSM(EPSILON, log_odds)(net, x, y).success)}
     for parts, size in zip(PARTS, STEP_SIZES):
-        attack = PGD(EPSILON, max(STEPS, parts), size, log_odds)
+        attack = PGD(EPSILON, max(STEPS, parts), size, log_odds, until_fooled=True)
         fooled, last = walk(net.compiled(), x, y, attack)
         opened, _ = walk(Opened(net), x, y, attack)
         numbers.update({
