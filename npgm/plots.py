@@ -132,6 +132,21 @@ def bars(ax, rows, series, name):
     ax.grid(axis="x", visible=False)
 
 
+def matrix(ax, values, columns, rows, words):
+    """Percentages (R, C) as shades with words in them, columns and rows named; NaN is
+    left white."""
+    ax.imshow(values, cmap="YlOrRd", vmin=0, vmax=100, aspect="auto")
+    for i, line in enumerate(words):
+        for j, text in enumerate(line):
+            if text is not None:
+                ax.text(j, i, text, ha="center", va="center", fontsize=8,
+                        color="white" if values[i][j] > 60 else "#222222")
+    ax.set_xticks(range(len(columns)), columns, fontsize=8)
+    ax.set_yticks(range(len(rows)), rows, fontsize=8)
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+
+
 def legend_below(figure, ax, columns=5, place="outside lower center"):
     """One legend under all axes, of what one of them shows."""
     handles, labels = ax.get_legend_handles_labels()

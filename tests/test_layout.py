@@ -155,6 +155,7 @@ npgm.experiments.studies.reduction
 npgm.experiments.studies.optimizer_comparison
 npgm.experiments.studies.discussion
 npgm.experiments.studies.adam_as_printed
+npgm.experiments.studies.attack_comparison
 npgm.experiments.studies
 npgm.experiments.claims.claim
 npgm.experiments.claims.reported

@@ -24,8 +24,8 @@ ATTACKS = {"fgsm": FGSM, "random_sign": RandomSign, "pgd": PGD, "apgd": APGD,
 
 __all__ = ["APGD", "ATTACKS", "Aim", "Attack", "AttackResult", "Attempt", "DeepFool",
            "FGSM", "InputGradient", "LBFGS", "OneStep", "PGD", "RandomSign", "Square",
-           "Sweep", "Transfer", "configuration", "input_gradient", "linearize", "make",
-           "transfer_matrix"]
+           "Sweep", "Transfer", "configuration", "has_epsilon", "input_gradient",
+           "linearize", "make", "transfer_matrix"]
 
 
 def configuration(attack):
@@ -41,6 +41,13 @@ def configuration(attack):
                 configuration(value) if isinstance(value, Attack) else value
                 for name, value in settings.items()}
     return {"name": names.name_of(type(attack), ATTACKS), **settings}
+
+
+def has_epsilon(name):
+    """Whether an attack, by its name, has a hyperparameter epsilon. Raises InputError.
+    """
+    return "epsilon" in getattr(names.find("attack", name, ATTACKS),
+                                "__dataclass_fields__", {})
 
 
 def make(name, **hyperparameters):

@@ -54,6 +54,7 @@ def execute(experiment, request):
         "stamp": "" if request.options else results.stamp(
             request.steps, checksum, request.data),
         "rows": experiment.rows(wanted, records),
+        **_together(experiment, request, wanted),
         "provenance": {
             "settings": _settings(request, checksum),
             "runs": {run.hash: {"configuration": run.configuration,
@@ -98,6 +99,30 @@ def announce(experiments, request):
     say(f"{text}; kept in {request.out}")
 
 
+def _together(experiment, request, wanted):
+    """{"together": what is measured of all networks of a seed at once}, if anything is.
+    """
+    if not experiment.together:
+        return {}
+    say(f"measuring {experiment.name}'s networks together", error=True)
+    data, found = load_dataset(request.data), []
+    for start in range(0, len(wanted), len(experiment.runs)):
+        runs = wanted[start:start + len(experiment.runs)]
+        found.append(experiment.together([network_of(request.out, run) for run in runs],
+                                         data))
+    return {"together": found}
+
+
+def network_of(out, run, step=None):
+    """The network of a run as it was after `step` updates, or the last. Raises
+    DataError."""
+    path = folder_of(out, run) / f"step-{step or run.steps:06d}.npz"
+    if not path.exists():
+        raise DataError(f"{run} has no network after {step or run.steps:,} updates: it "
+                        f"diverged, or {path} was moved")
+    return MLP.load(path)
+
+
 def _settings(request, checksum):
     """What a result is known by."""
     settings = {"steps": request.steps, "seeds": request.seeds, "data": checksum}
@@ -110,7 +135,7 @@ def _settings(request, checksum):
 def _write(experiment, out, result):
     shown = experiment.shown(result["rows"])
     say(tables.plain(experiment.headed(result["rows"]), shown) + "\n"
-        + "\n".join(results.notes(result)))
+        + "\n".join([*experiment.said(result), *results.notes(result)]))
     kept = results.write(out, experiment, result)
     say(f"written: {out}/{experiment.name}.json, .md, .csv, .png")
     if kept:
@@ -122,9 +147,9 @@ def _hand_on(request, run):
     path = folder_of(request.out, run) / f"step-{run.steps:06d}.npz"
     if path.exists():           # else it diverged, which the table says
         say(f"network of {run}: {path}")
-        if request.save:
-            MLP.load(path).save(request.save)
-            say(f"saved: {request.save}")
+    if request.save:
+        network_of(request.out, run).save(request.save)
+        say(f"saved: {request.save}")
 
 
 def _warn_of_other_sources(records, measures):

@@ -38,7 +38,10 @@ class Experiment:
     {quantity: what the paper reports, in percent}. more: keys -> {name: value}, what
     else stands in a row; columns: (heading, row -> text), more columns. table: the
     values of keys that the table shows, beside the last step, or every_step.
-    last_only: nothing is measured before a run's last update.
+    last_only: nothing is measured before a run's last update. together: what is
+    measured of all networks of a seed at once, (networks, as runs are, data) -> JSON,
+    kept as the result's "together", one for each seed; said: result -> lines of it,
+    below the table.
     """
 
     name: str
@@ -56,6 +59,8 @@ class Experiment:
     table: dict = field(default_factory=dict)
     every_step: bool = False
     last_only: bool = False
+    together: Callable | None = None
+    said: Callable = field(default=lambda result: [])
 
     def __post_init__(self):
         """InputError if two settings would stand in the same row."""
@@ -165,6 +170,9 @@ class Experiment:
                     and isinstance(provenance["machine"]["processor"], str)
                     and {hash: run["configuration"] for hash, run in provenance[
                         "runs"].items()} == {r.hash: r.configuration for r in wanted}
+                    and (not self.together or len(result["together"]) * len(
+                        self.runs) == len(wanted) and all(
+                        isinstance(found, dict) for found in result["together"]))
                     and len(result["rows"]) == len(expected)
                     and all(self._row_fits(row, *parts) for row, parts in zip(
                         result["rows"], expected)))

@@ -8,16 +8,16 @@ import numpy as np
 from npgm import names, plots, storage, tables
 from npgm.errors import DataError, InputError
 from npgm.experiments import options, protocol
-from npgm.experiments.execute import DEFAULT_OUT, Request, announce, execute
+from npgm.experiments.execute import (DEFAULT_OUT, Request, announce, execute,
+                                      network_of)
 from npgm.experiments.experiment import Experiment
 from npgm.experiments.output import results
 from npgm.experiments.rows import select
 from npgm.experiments.store.process import is_starting
-from npgm.experiments.store.run import Run, brief, folder_of
+from npgm.experiments.store.run import Run, brief
 from npgm.experiments.studies import EXPERIMENTS
 from npgm.experiments.sweeps import design
 from npgm.experiments.sweeps import options as sweeps
-from npgm.network import MLP
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Outcome:
             raise InputError(f"{len(found)} runs fit: give seed and "
                              f"{', '.join(self.experiment.keys)}, so that one does")
         run = Run(**self.result["provenance"]["runs"][found.pop()]["configuration"])
-        return MLP.load(folder_of(self.out, run) / f"step-{step or run.steps:06d}.npz")
+        return network_of(self.out, run, step)
 
 
 def run(name, out=DEFAULT_OUT, steps=None, seeds=1, data=None, jobs=None, fresh=False,

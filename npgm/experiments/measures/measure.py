@@ -92,7 +92,10 @@ class Quantity:
 
     def measure_in(self, row):
         """Its measure in a row of these keys."""
-        return self.measure.replace("{epsilon}", str(row.get("epsilon")))
+        measure = self.measure
+        for key, value in row.items():
+            measure = measure.replace(f"{{{key}}}", str(value))
+        return measure
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def write(out, experiment, result):
     base, rows = Path(out) / experiment.name, result["rows"]
     kept = _keep_other(base, result)
     table = tables.markdown(experiment.headed(rows), experiment.shown(rows))
-    said = "\n".join(notes(result))
+    said = "\n".join([*experiment.said(result), *notes(result)])
     quantities = [quantity.name for quantity in experiment.quantities]
     write_text(out, experiment.name, result, f"{table}\n{said}\n", tables.long_csv(
         rows, experiment.keys, quantities, seeds_of(result)))

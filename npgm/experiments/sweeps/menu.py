@@ -1,5 +1,4 @@
 """What may be measured in a sweep: words for quantities, and any attack."""
-import dataclasses
 import warnings
 
 from npgm import attacks, checkpoint, names
@@ -47,15 +46,14 @@ def _of_attack(text):
         raise InputError(f"{name!r}: {names.nearest(name, [*MENU, *attacks.ATTACKS])}"
                          f"choose of {', '.join([*MENU, *attacks.ATTACKS])}, or "
                          "package.module:Name")
-    cls = names.find("attack", name, attacks.ATTACKS)
-    sized = dataclasses.is_dataclass(cls) and "epsilon" in {
-        field.name for field in dataclasses.fields(cls)}
+    sized = attacks.has_epsilon(name)
     if "epsilon" in given:
         raise InputError(f"{text}: its epsilon is one of epsilons")
     with warnings.catch_warnings():     # of this epsilon, which is not the one meant
         warnings.simplefilter("ignore")
         attacks.make(name, **{**given, **({"epsilon": 0.1} if sized else {})})
-    own = "" if name in attacks.ATTACKS else f"@{checkpoint.digest_of(cls)[:12]}"
+    own = "" if name in attacks.ATTACKS else "@" + checkpoint.digest_of(
+        names.imported("attack", name))[:12]
     measure = f"attack {text}{own}" + ("_{epsilon}" if sized else "")
     error = Quantity(f"{text}_error", measure, f"{text} error", entry="error")
     return (error,) if sized else (error, Quantity(

@@ -62,6 +62,8 @@ def _panel(ax, quantity, along, values, lines):
     for place, line in enumerate(drawn):
         aside = 0.8 * ((place + 0.5) / len(drawn) - 0.5)
         _line(ax, line, along, values, quantity.name, aside)
+    if ax.dataLim.height == 0 and ax.dataLim.y0 > 0:    # all the same
+        ax.set_ylim(0, 1.05 * ax.dataLim.y0)
     ax.set_title(quantity.heading)
     ax.set_xlabel(_heading(along))
     if not _are_numbers(values):

@@ -1,0 +1,126 @@
+"""Every attack the paper names on every kind of network it names: who is stopped by
+masking, and by what."""
+import numpy as np
+
+from npgm import attacks, defences, plots
+from npgm.experiments import protocol
+from npgm.experiments.experiment import Experiment, Setting
+from npgm.experiments.measures import Quantity, some
+from npgm.experiments.measures.attacked import FEW
+from npgm.experiments.rows import mean, select
+from npgm.experiments.studies import discussion
+
+DISTILLED = {"name": "distillation", "temperature": 20.0}
+NETWORKS = (*(Setting(protocol.OPTIMIZERS[name]) for name in protocol.TABLE2),
+            Setting(protocol.optimizer("adam", learning_rate=protocol.MASKED_RATE)),
+            Setting(protocol.OPTIMIZERS["adam"], discussion.DEFENCE),
+            Setting(protocol.OPTIMIZERS["adam"], DISTILLED))
+# As a text that makes it: what it is called.
+ATTACKS = {
+    "random_sign": "random signs (FRSM)", "fgsm": "FGSM",
+    "fgsm:loss=log_odds": "FGSM, repaired", "pgd": "PGD",
+    "pgd:loss=log_odds": "PGD, repaired", "universal": "universal",
+    "substitute": "substitute", "deepfool": "DeepFool", "jsma": "JSMA",
+    "lbfgs:target=next": "L-BFGS", "carlini_wagner": "Carlini and Wagner"}
+# Those whose examples are tried on every other network.
+MOVED = {"FGSM": attacks.FGSM(protocol.EPSILON, "log_odds"),
+         "PGD": attacks.PGD(protocol.EPSILON, loss="log_odds"),
+         "DeepFool": attacks.DeepFool(np.inf)}
+# The moving target's networks, the first of NETWORKS; what it plays against.
+TARGETS, PLAYED = len(protocol.TABLE2), ("FGSM", "PGD")
+
+
+def together(networks, data):
+    """{"transfer": {attack: [[error]]}, in percent, rows made on and columns tried on;
+    "moving_target": the strategy over TARGETS, its natural error, and the errors to be
+    expected of examples made on each of the networks, the worst}."""
+    x, y = some(data, FEW)
+    transfer = {name: attacks.transfer_matrix(attack, networks, x, y)
+                for name, attack in MOVED.items()}
+    natural = np.array([np.mean(net.logits(x).argmax(axis=1) != y) for net in networks])
+    game = defences.MovingTarget(
+        networks[:TARGETS], 1 - natural[:TARGETS], np.concatenate(
+            [transfer[name][:TARGETS, :TARGETS].T for name in PLAYED], axis=1))
+    expected = {name: 100 * (found[:, :TARGETS] @ game.strategy)
+                for name, found in transfer.items()}
+    return {"transfer": {name: (100 * found).tolist()
+                         for name, found in transfer.items()},
+            "moving_target": {
+                "strategy": game.strategy.tolist(),
+                "natural_error": float(100 * natural[:TARGETS] @ game.strategy),
+                **{name: float(found.max()) for name, found in expected.items()}}}
+
+
+def said(result):
+    """The moving target in words, of every seed."""
+    lines = []
+    for found in result["together"]:
+        game = found["moving_target"]
+        mixed = ", ".join(f"{name} {share:.2f}" for name, share in zip(
+            protocol.TABLE2, game["strategy"]))
+        errors = ", ".join(f"{name} {game[name]:.1f} %" for name in MOVED)
+        lines.append(f"Moving target of {mixed}: natural error "
+                     f"{game['natural_error']:.1f} %; to be expected of the best source"
+                     f" of examples: {errors}.")
+    return lines
+
+
+def name_of(row):
+    """What a network is called."""
+    trained = {"plain": "", "adversarial": "\nadversarial", "distilled": "\ndistilled"}
+    return f"{row['optimizer']} {row['learning_rate']:g}{trained[row['training']]}"
+
+
+def draw(result):
+    """Above, errors: attacks down, networks across; in small print what kept an attack
+    from the rest. Below, who fools whom."""
+    rows = result["rows"]
+    networks = list(dict.fromkeys(map(name_of, rows)))
+    figure, axes = plots.new(3, width=12, height=12, rows=2,
+                             gridspec_kw={"height_ratios": [1.7, 1]})
+    grid = axes[0, 0].get_gridspec()
+    for ax in axes[0]:
+        ax.remove()
+    _errors(figure.add_subplot(grid[0, :]), rows, networks)
+    for ax, name in zip(axes[1], MOVED):
+        matrix = np.mean([found["transfer"][name] for found in result["together"]],
+                         axis=0)
+        plots.matrix(ax, matrix, networks, [n.replace("\n", " ") for n in networks],
+                     [[f"{error:.0f}" for error in line] for line in matrix])
+        ax.set_title(f"{name}{', repaired' * (name in PLAYED)}: made on (rows), "
+                     "tried on (columns)", fontsize=10)
+        ax.tick_params(axis="x", rotation=60)
+    return figure
+
+
+def _errors(ax, rows, networks):
+    errors, words = np.full((2, len(ATTACKS), len(networks)), None)
+    for i, attack in enumerate(ATTACKS):
+        for row in select(rows, attack=attack):
+            j = networks.index(name_of(row))
+            errors[i, j] = mean(row, "error")
+            kept = {"rounded": mean(row, "rounded"), "silent": mean(row, "silent")}
+            why = ", ".join(f"{name} {share:.0f}" for name, share in kept.items()
+                            if share >= 1)
+            words[i, j] = f"{errors[i, j]:.1f}" + f"\n{why}" * bool(why)
+    plots.matrix(ax, errors.astype(float), networks, [*ATTACKS.values()], words)
+    ax.set_title("error (%) under each attack; below it, the share of all images that "
+                 "it did not fool and whose gradient is rounded to zero or meets a "
+                 "silent layer", fontsize=10)
+
+
+def _measured(name, heading, digits=1):
+    return Quantity(name, f"attack {{attack}}_{protocol.EPSILON}", heading, digits)
+
+
+EXPERIMENT = Experiment(
+    name="attacks", title="Every attack and defence the paper names", runs=NETWORKS,
+    keys=("optimizer", "learning_rate", "training", "attack"),
+    points={"attack": tuple(ATTACKS)},
+    quantities=(_measured("error", "error"), _measured("rounded", "held, rounded"),
+                _measured("silent", "held, silent"),
+                _measured("otherwise", "held otherwise"),
+                _measured("l0", "median L0", 0), _measured("l2", "median L2", 2),
+                _measured("linf", "median Linf", 3), _measured("calls", "calls", 0),
+                _measured("milliseconds", "ms")),
+    together=together, said=said, draw=draw)
