@@ -50,9 +50,11 @@ def forward(layers, sparse, first):
 
 
 @compiled
-def through_weights(layer, dH):
-    """dH = dZ W^T, the gradient of a layer's input."""
-    transpose_dense(layer.W, layer.W_transposed)
+def through_weights(layer, dH, fresh):
+    """dH = dZ W^T, the gradient of a layer's input. fresh: whether W was not transposed
+    before."""
+    if fresh:
+        transpose_dense(layer.W, layer.W_transposed)
     multiply(layer.dZ, layer.dZ_sparse, layer.W_transposed, layer.zeros, dH)
 
 
@@ -71,17 +73,17 @@ def backward(layers, sparse, live):
             dense_product(layer.H.T, layer.dZ, layer.zeros, layer.dW)
         sum_rows(layer.dZ, layer.db)
         if i > 0:
-            through_weights(layer, layers[i - 1].dZ)
+            through_weights(layer, layers[i - 1].dZ, True)
             relu_backward(layers[i - 1].dZ, layers[i - 1].Z)
 
 
 @compiled
-def backward_to_x(layers, dX):
+def backward_to_x(layers, dX, fresh):
     """dX from the last layer's dZ. Twin: `network.backward_to_x`."""
     for i in range(len(layers) - 1, 0, -1):
-        through_weights(layers[i], layers[i - 1].dZ)
+        through_weights(layers[i], layers[i - 1].dZ, fresh)
         relu_backward(layers[i - 1].dZ, layers[i - 1].Z)
-    through_weights(layers[0], dX)
+    through_weights(layers[0], dX, fresh)
 
 
 def _plain(x):
@@ -138,14 +140,17 @@ class CompiledMLP:
 
     def linearize(self, x):
         """As `MLP.linearize`, but the function holds only until the next call of
-        any other method."""
-        z, layers = self.logits(x), self._layers(x)
+        any other method, or until theta changes: of few examples its time is that of
+        transposing W, which is done once."""
+        z, layers, fresh = self.logits(x), self._layers(x), True
 
         def vjp(dz):
+            nonlocal fresh
             self.net.check_dz(dz, z)
             layers[-1].dZ[:] = dz
             dx = np.empty_like(x, order="C")
-            backward_to_x(layers, dx)
+            backward_to_x(layers, dx, fresh)
+            fresh = False
             return dx
         return z, vjp
 
