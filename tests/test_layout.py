@@ -67,6 +67,7 @@ npgm.attacks.square
 npgm.attacks.transfer
 npgm.attacks.deepfool
 npgm.attacks.lbfgs
+npgm.attacks.jsma
 npgm.attacks
 npgm.gradient_check
 npgm.defences.adversarial_training

@@ -5,14 +5,14 @@ from small_models import (SUBSTITUTE, C, D, LogitsAndVjp, affine, assert_same,
                           by_pieces_of, examples, learnt, network)
 
 from npgm import losses
-from npgm.attacks import FGSM, LBFGS, PGD, DeepFool, RandomSign, Square, Transfer
+from npgm.attacks import FGSM, JSMA, LBFGS, PGD, DeepFool, RandomSign, Square, Transfer
 from npgm.errors import InputError
 
 AIMING = {"fgsm": FGSM(0.2), "fgsm repaired": FGSM(0.2, "log_odds"),
           "pgd": PGD(0.4, 20, 0.05), "pgd from a random start": PGD(
               0.4, 20, 0.05, "margin", seed=1, until_fooled=True),
           "deepfool": DeepFool(), "deepfool inf": DeepFool(np.inf, clip=(-9, 9)),
-          "lbfgs": LBFGS(20, 8, clip=(-9, 9)),
+          "lbfgs": LBFGS(20, 8, clip=(-9, 9)), "jsma": JSMA(1, 0.5, clip=(-9, 9)),
           "transfer": Transfer(SUBSTITUTE, FGSM(0.2))}
 EVERY = pytest.mark.parametrize("attack", AIMING.values(), ids=list(AIMING))
 

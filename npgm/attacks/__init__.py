@@ -9,6 +9,7 @@ from npgm.attacks.apgd import APGD
 from npgm.attacks.base import Aim, Attack, InputGradient, input_gradient
 from npgm.attacks.deepfool import DeepFool
 from npgm.attacks.fgsm import FGSM
+from npgm.attacks.jsma import JSMA
 from npgm.attacks.lbfgs import LBFGS
 from npgm.attacks.model import linearize
 from npgm.attacks.one_step import OneStep, Sweep
@@ -20,12 +21,12 @@ from npgm.attacks.transfer import Transfer, transfer_matrix
 
 ATTACKS = {"fgsm": FGSM, "random_sign": RandomSign, "pgd": PGD, "apgd": APGD,
            "square": Square, "transfer": Transfer, "deepfool": DeepFool,
-           "lbfgs": LBFGS}
+           "lbfgs": LBFGS, "jsma": JSMA}
 
 __all__ = ["APGD", "ATTACKS", "Aim", "Attack", "AttackResult", "Attempt", "DeepFool",
-           "FGSM", "InputGradient", "LBFGS", "OneStep", "PGD", "RandomSign", "Square",
-           "Sweep", "Transfer", "configuration", "has_epsilon", "input_gradient",
-           "linearize", "make", "transfer_matrix"]
+           "FGSM", "InputGradient", "JSMA", "LBFGS", "OneStep", "PGD", "RandomSign",
+           "Square", "Sweep", "Transfer", "configuration", "has_epsilon",
+           "input_gradient", "linearize", "make", "transfer_matrix"]
 
 
 def configuration(attack):

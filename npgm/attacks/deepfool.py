@@ -6,23 +6,13 @@ import numpy as np
 
 from npgm.attacks.base import Attack, clipped
 from npgm.attacks.model import linearize, rounding
-from npgm.attacks.result import FOOLED, Attempt
+from npgm.attacks.result import FOOLED, Attempt, crossed, entered
 from npgm.errors import InputError
 from npgm.losses import margin
 
 SHORTEST = 32       # units of rounding of the largest pixel: a step that is one
 OTHERS = 10         # classes a step looks at, beside the label's
 FARTHEST = 1e3      # a step beyond, in units of the largest pixel, is no step
-
-
-def crossed(z, y):
-    """(N,): another class leads the label's, by more than rounding."""
-    return margin(z, y)[0] > rounding(z)
-
-
-def entered(z, target):
-    """(N,): the target's logit leads all others, by more than rounding."""
-    return margin(z, target)[0] < -rounding(z)
 
 
 def looked_at(z, y):

@@ -31,6 +31,21 @@ def check_clip(name, clip):
     return None if clip is None else checks.clip(clip)
 
 
+def check_share(name, share):
+    """A number above 0, 1 at most; or InputError."""
+    if share == 1 and not isinstance(share, (bool, np.bool_)):
+        return 1.0
+    return checks.number(name, share, high=1, above=True)
+
+
+def check_theta(name, theta):
+    """A number that is not zero; or InputError."""
+    theta = checks.number(name, theta, low=-np.inf)
+    if not abs(theta) > 0:
+        raise InputError(f"{name} is 0: give what a step adds to a pixel, not zero")
+    return theta
+
+
 def check_target(name, target):
     """A class, or a word for one; or InputError."""
     if isinstance(target, numbers.Integral) and not isinstance(
@@ -49,4 +64,5 @@ CHECKS = {"epsilon": checks.number, "overshoot": checks.number, "loss": check_lo
           "restarts": lambda name, value: checks.count(name, value, least=0),
           "step_size": lambda name, value: checks.number(name, value, above=True),
           "seed": lambda name, value: checks.seed(value), "shape": check_shape,
-          "until_fooled": checks.flag, "target": check_target}
+          "until_fooled": checks.flag, "target": check_target,
+          "gamma": check_share, "theta": check_theta}

@@ -5,9 +5,7 @@ from typing import Callable
 import numpy as np
 
 from npgm.attacks.base import Attack, input_gradient
-from npgm.attacks.model import rounding
-from npgm.attacks.result import Attempt
-from npgm.losses import margin
+from npgm.attacks.result import Attempt, entered
 
 DECADE = 10.0       # c goes by such factors until it is bracketed
 MEMORY = 5          # pairs s, y that the inverse Hessian is made of
@@ -82,11 +80,6 @@ class LBFGS(Attack):
             going = going[inside | ~near]
         lost_at[first.finite & ~first.valid] = 0
         return Attempt(best, first.finite, first.valid, first.z, lost_at)
-
-
-def entered(z, target):
-    """(N,): the target's logit leads all others, by more than rounding."""
-    return margin(z, target)[0] < -rounding(z)
 
 
 def penalized(c, r, gradient):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from npgm import losses
+from npgm.attacks.model import rounding
 
 # What became of an example, the first that applies from the top.
 NOT_FINITE = "not_finite"           # a logit or gradient is NaN or infinite
@@ -91,6 +92,16 @@ def reached(z, y, target=None):
     if target is None:
         return losses.mistakes(z, y)
     return (target != y) & ~losses.mistakes(z, target)
+
+
+def crossed(z, y):
+    """(N,): another class leads the label's, by more than rounding."""
+    return losses.margin(z, y)[0] > rounding(z)
+
+
+def entered(z, target):
+    """(N,): the target's logit leads all others, by more than rounding."""
+    return losses.margin(z, target)[0] < -rounding(z)
 
 
 def judge(y, z, z_adv, attempt, target=None):
