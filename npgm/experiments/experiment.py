@@ -230,4 +230,5 @@ def _paper(row, quantity):
 
 def _key_column(key):
     heading, form = KEYS.get(key, (key.replace("_", " "), "{}"))
-    return heading, lambda row: "-" if row[key] is None else form.format(row[key])
+    none = "none" if key == "defence" else "-"
+    return heading, lambda row: none if row[key] is None else form.format(row[key])
