@@ -8,6 +8,7 @@ TEXT = f"""npgm {npgm.__version__}: gradient masking and optimizers, arithmetic 
 
   python -m npgm.experiments table2 --quick    Table II of the paper, a look at it
   python -m npgm.experiments --help            every experiment, and its options
+  python -m npgm.experiments sweep --help      settings of your own, many at once
   python -m npgm.experiments claims            what holds of the paper
   python -m npgm.tracing adam --steps 3        what three updates do, line by line
   python -m npgm.diagnosis MODEL --quick       is a model's gradient masked, by what?
