@@ -27,15 +27,15 @@ def machine(before=None):
             "threads_per_process": os.environ.get(THREAD_VARIABLES[0])}
 
 
-def plain_surroundings():
-    """Make processes started from now on use one thread, since a run is one and two
-    must not fight over the cores; and none of Numba's settings that change bits or
-    speed, whatever this process was given."""
-    for name in list(os.environ):
+def plain_surroundings(environment=os.environ):
+    """Make processes started with this environment use one thread, since a run is one
+    and two must not fight over the cores; and none of Numba's settings that change bits
+    or speed, whatever this process was given."""
+    for name in list(environment):
         if name.startswith("NUMBA_") and name not in KEPT:
-            del os.environ[name]
+            del environment[name]
     for name in THREAD_VARIABLES:
-        os.environ[name] = "1"
+        environment[name] = "1"
 
 
 def _processor():

@@ -146,6 +146,8 @@ npgm.experiments.store.run
 npgm.experiments.store.record
 npgm.experiments.store.process
 npgm.experiments.store.worker
+npgm.experiments.store.child
+npgm.experiments.store.cluster
 npgm.experiments.store.scheduler
 npgm.experiments.experiment
 npgm.experiments.studies.table2

@@ -66,7 +66,7 @@ def run_all(request):
         request = replace(request, fresh=False)
     try:            # all runs at once: one bar says what is left, no core waits
         scheduler.complete(request.out, all_needs(request, checksum), request.data,
-                           request.jobs)
+                           request.jobs, request.cluster)
     except (Interrupted, StorageError):
         raise
     except NpgmError:

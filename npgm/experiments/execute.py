@@ -24,7 +24,8 @@ class Request:
     updates a run; seeds: how many, from 0, or which; data: a folder or file, or None
     for MNIST; jobs: processes; fresh: train again what is there; dry_run: only say what
     there is to do; kind, options: of a sweep or training, kept with its result; save:
-    where the network of its last run goes, too."""
+    where the network of its last run goes, too; cluster: the address of a dask
+    scheduler, whose workers are used instead of processes here."""
 
     out: Path = DEFAULT_OUT
     steps: int = protocol.STEPS
@@ -36,6 +37,7 @@ class Request:
     kind: str = ""
     options: dict | None = None
     save: Path | None = None
+    cluster: str | None = None
 
 
 def execute(experiment, request):
@@ -46,7 +48,7 @@ def execute(experiment, request):
     if request.fresh:
         worker.forget(request.out, wanted)
     scheduler.complete(request.out, [(run, experiment.needed) for run in wanted],
-                       request.data, request.jobs)
+                       request.data, request.jobs, request.cluster)
     records = records_of(request.out, wanted)
     _warn_of_other_sources(records, experiment.measures)
     result = {
@@ -94,8 +96,9 @@ def announce(experiments, request):
         request.out, run)["step"] < run.steps]
     text = f"{len(wanted)} run{'s' * (len(wanted) > 1)}, {len(left)} to be trained"
     if left:
+        jobs = 1 if request.cluster else request.jobs
         text += ", about " + tables.duration(estimate.seconds(
-            left, request.out, data, request.jobs)) + f" with {request.jobs} at a time"
+            left, request.out, data, jobs)) + f" with {jobs} at a time"
     say(f"{text}; kept in {request.out}")
 
 

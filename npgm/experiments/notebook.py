@@ -13,6 +13,7 @@ from npgm.experiments.execute import (DEFAULT_OUT, Request, announce, execute,
 from npgm.experiments.experiment import Experiment
 from npgm.experiments.output import results
 from npgm.experiments.rows import select
+from npgm.experiments.store.cluster import address
 from npgm.experiments.store.process import is_starting
 from npgm.experiments.store.run import Run, brief
 from npgm.experiments.studies import EXPERIMENTS
@@ -79,7 +80,7 @@ class Outcome:
 
 
 def run(name, out=DEFAULT_OUT, steps=None, seeds=1, data=None, jobs=None, fresh=False,
-        dry_run=False, config=None, save=None, **given):
+        dry_run=False, config=None, save=None, cluster=None, **given):
     """What `python -m npgm.experiments NAME` does: any of its experiments, or "sweep"
     or "train" with keys of `npgm.experiments.sweeps.options` -> Outcome; None of a
     dry_run.
@@ -100,7 +101,8 @@ def run(name, out=DEFAULT_OUT, steps=None, seeds=1, data=None, jobs=None, fresh=
         raise InputError(f"experiment {name!r}: {names.nearest(name, known)}choose one "
                          f"of {', '.join(known)}")
     request = Request(Path(out), steps or protocol.STEPS, seeds, data and Path(data),
-                      jobs or options.available_cores(), fresh, dry_run)
+                      jobs or options.available_cores(), fresh, dry_run,
+                      cluster=cluster and address(cluster))
     if name in EXPERIMENTS:
         if given or config:
             raise InputError(f"{name} has its own settings: sweep and train take "

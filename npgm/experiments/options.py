@@ -9,6 +9,7 @@ from npgm import command
 from npgm.errors import InputError
 from npgm.experiments import protocol
 from npgm.experiments.execute import DEFAULT_OUT, Request
+from npgm.experiments.store import cluster
 from npgm.experiments.sweeps import options as sweeps
 
 FILES = ("config", "save")      # options of a sweep that are no keys of it
@@ -30,7 +31,7 @@ def parse(arguments, names, of_ones_own):
         parser.error("--quick sets the number of updates: leave out --steps")
     steps = protocol.QUICK_STEPS if given.quick else protocol.STEPS
     request = Request(given.out, given.steps or steps, given.seeds, given.data,
-                      given.jobs, given.fresh, given.dry_run)
+                      given.jobs, given.fresh, given.dry_run, cluster=given.cluster)
     if not own:
         return given.experiment, request
     try:
@@ -75,6 +76,9 @@ def _parser(names, of_ones_own, own):
             help="how many seeds, from 0 (default: 1)")
     add("--jobs", type=command.positive, metavar="N", default=available_cores(),
         help="processes (default: the cores, %(default)s)")
+    add("--cluster", metavar="ADDRESS", type=command.that(cluster.address),
+        help="tcp://HOST:PORT of a running dask scheduler, to whose workers the runs "
+        "are handed instead of processes here (the extra dask)")
     add("--out", metavar="DIR", default=DEFAULT_OUT, type=command.folder,
         help="where results and runs are kept (default: results)")
     add("--data", **command.DATA)

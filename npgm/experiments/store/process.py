@@ -24,14 +24,17 @@ def stop_if_asked():
         raise Interrupted("stopped")
 
 
-def prepare_worker():
+def prepare_worker(ended=None):
     """In a worker: Ctrl-C is the parent's to handle; SIGTERM means save and stop, and
-    so does the end of the parent, who may have been killed."""
+    so does the end of the parent, who may have been killed. ended: a function that
+    returns when it has ended, if multiprocessing does not know it."""
     streams.prepare()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda signum, frame: _stop())
-    if multiprocessing.parent_process():
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+    parent = multiprocessing.parent_process()
+    if ended or parent:
+        threading.Thread(target=_end_after, args=(ended or parent.join,),
+                         daemon=True).start()
 
 
 def is_starting():
@@ -51,8 +54,8 @@ def _stop():
         end.start()
 
 
-def _end_with_parent():
-    multiprocessing.parent_process().join()
+def _end_after(ended):
+    ended()
     _stop()
     with busy:
         os._exit(1)

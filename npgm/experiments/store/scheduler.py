@@ -13,6 +13,7 @@ from npgm import cache, provenance
 from npgm.command import termination_as_interrupt
 from npgm.errors import DataError, Interrupted, NpgmError
 from npgm.experiments.store import worker
+from npgm.experiments.store.cluster import connected
 from npgm.experiments.store.process import GRACE, prepare_worker
 from npgm.experiments.store.record import Record, progress_of
 from npgm.experiments.store.run import folder_of
@@ -23,21 +24,24 @@ KILLED = ("a worker process was killed (out of memory? then --jobs 1); every run
           "--fresh")
 
 
-def complete(out, needs, data_folder=None, jobs=1, executor=None):
+def complete(out, needs, data_folder=None, jobs=1, cluster=None, executor=None):
     """Bring every run to its end, measured; finished ones cost nothing.
 
     needs: (run, measures) pairs. One process a run, one thread a process. Whatever
     jobs is, the results are the same bits. A run that fails does not stop the
     others; it is told on stderr at once, and in the end NpgmError is raised. Ctrl-C
-    saves every run where it is and raises Interrupted. executor: any
-    concurrent.futures.Executor that sees the same files, instead of local
-    processes; on Ctrl-C it drops what it has not begun, and what it has begun it
-    finishes.
+    saves every run where it is and raises Interrupted. cluster: the address of
+    a dask scheduler whose workers see the same files, instead of local processes.
+    executor: any other concurrent.futures.Executor that does; on Ctrl-C it drops what
+    it has not begun, and what it has begun it finishes.
     """
     needs = [need for need in needs if not _is_finished(out, *need)]
     if not needs:
         return
     with contextlib.ExitStack() as stack:
+        if cluster:
+            executor = stack.enter_context(connected(
+                cluster, out, [run for run, _ in needs], data_folder))
         # Held back while workers start, who inherit that: Ctrl-C is this process's.
         stack.enter_context(_interrupts("SIG_BLOCK"))
         others = set(multiprocessing.active_children())
@@ -81,8 +85,9 @@ def _wait(tasks, bar):
         done, waiting = futures.wait(waiting, timeout=0.5)
         for task in done:
             error = task.exception()
-            if isinstance(error, BrokenProcessPool):
-                raise NpgmError(KILLED)
+            if isinstance(error, futures.BrokenExecutor):
+                raise NpgmError(KILLED if isinstance(error, BrokenProcessPool)
+                                else str(error))
             if error:
                 failed += 1
                 message = (str(error) if isinstance(error, NpgmError)
