@@ -2,7 +2,8 @@
 
 Candidates run interleaved, on one thread each; times are medians. Results go to
 benchmarks/results/NAME.json, and all of them into one table and one picture beside
-them, speed.md and speed.png; `diagnosis` has a table of its own, diagnosis.md.
+them, speed.md and speed.png; `diagnosis` and `pytorch` have tables of their own,
+diagnosis.md and pytorch.md.
 """
 import argparse
 import importlib
@@ -15,7 +16,7 @@ from npgm.errors import NpgmError
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
            "NUMBA_NUM_THREADS")
 NAMES = ("update", "attack", "growth", "phases", "processes", "start", "table2",
-         "tracing", "limits", "diagnosis")
+         "tracing", "limits", "diagnosis", "pytorch")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -45,9 +46,9 @@ def main():
         print(f"error: {error}", file=sys.stderr)
         return 1
     if not options.quick:
-        from benchmarks import diagnosis_table, picture, table
+        from benchmarks import diagnosis_table, picture, pytorch, table
         for made in (table.write(RESULTS), picture.draw(RESULTS),
-                     diagnosis_table.write(RESULTS)):
+                     diagnosis_table.write(RESULTS), pytorch.write(RESULTS)):
             if made:
                 print(f"written: {made}")
     return 0

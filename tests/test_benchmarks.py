@@ -1,5 +1,6 @@
 """The benchmarks measure what they say: the arithmetic of ratios, and that every
 candidate here does the same updates. Their speed is not tested."""
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import peers, picture, table, timing, tracing, update
+from benchmarks import peers, picture, pytorch, table, timing, tracing, update
 from npgm.experiments.protocol import OPTIMIZERS
 from npgm.network import MLP
 
@@ -97,3 +98,22 @@ def test_what_tracing_costs_is_told():
         "long": {"peak": 60.5, "target": 200}})
     assert lines == [("nothing", "", "", "0.5 % more", "at most 1 %"),
                      ("long", "60.5 MB", "", "", "at most 200 MB")]
+
+
+def test_pytorchs_row_is_its_own_network_attacked(data):
+    torch = pytest.importorskip("torch")
+    few, more = (pytorch.train(data, 0.01, steps, (40, 16), 125) for steps in (1, 200))
+    W = few[0].weight.detach()
+    assert W.shape == (40, 30) and W.abs().max() <= 1 / 30 ** 0.5 + 0.011
+    row = pytorch.measured(more, data)
+    z = more(torch.from_numpy(data.x_test)).detach().numpy()
+    assert row["natural_error"] == pytest.approx(
+        100 * (z.argmax(axis=1) != data.y_test).mean(), abs=0.01)
+    assert row["natural_error"] < pytorch.measured(few, data)["natural_error"]
+    assert row["fgs_error_repaired"] >= row["natural_error"] and row["valid_fgs"] == 100
+
+
+def test_pytorchs_table_is_made_of_the_committed_results():
+    result = json.loads((RESULTS / "pytorch.json").read_text())
+    assert pytorch.text(result) == (RESULTS / "pytorch.md").read_text()
+    assert {row["updates"] for row in result["rows"].values()} == {pytorch.STEPS}

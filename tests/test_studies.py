@@ -76,7 +76,7 @@ def test_diverged_runs_are_gaps(experiment, tmp_path):
     name = experiment.quantities[0].name
     lost = [row for row in found["rows"] if row[name]["values"] == [None]]
     assert lost and all(row["diverged_at"] == [7] for row in lost)
-    assert len(lost) < len(found["rows"])
+    assert len(lost) < len(found["rows"]) or len(experiment.runs) == 1
     results.write(tmp_path, experiment, found)
     assert (tmp_path / f"{experiment.name}.png").read_bytes().startswith(b"\x89PNG")
     assert "diverged" in tables.markdown(experiment.headed(lost),

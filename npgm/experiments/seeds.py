@@ -16,7 +16,7 @@ def interval(values, confidence=CONFIDENCE):
 
         mean -+ t s sqrt(1 + 1 / n),  t of n - 1 degrees of freedom
 
-    (Hahn and Meeker, *Statistical Intervals*, 1991, section 4.7). Infinite for a single
+    (Hahn and Meeker, *Statistical Intervals*, 1991, chapter 4). Infinite for a single
     value. Raises InputError.
     """
     values = _known(values)
