@@ -1,5 +1,6 @@
 """The benchmarks measure what they say: the arithmetic of ratios, and that every
 candidate here does the same updates. Their speed is not tested."""
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -110,3 +111,9 @@ def test_pytorchs_row_is_its_own_network_attacked(data):
         100 * (z.argmax(axis=1) != data.y_test).mean(), abs=0.01)
     assert row["natural_error"] < pytorch.measured(few, data)["natural_error"]
     assert row["fgs_error_repaired"] >= row["natural_error"] and row["valid_fgs"] == 100
+
+
+def test_pytorchs_table_is_made_of_the_committed_results():
+    result = json.loads((RESULTS / "pytorch.json").read_text())
+    assert pytorch.text(result) == (RESULTS / "pytorch.md").read_text()
+    assert {row["updates"] for row in result["rows"].values()} == {pytorch.STEPS}
