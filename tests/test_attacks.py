@@ -10,8 +10,8 @@ from small_models import (SUBSTITUTE, C, D, Largest, LogitsAndVjp, affine, asser
 from test_own_attacks import OWN
 
 from npgm import attacks, vanishing
-from npgm.attacks import (APGD, FGSM, JSMA, LBFGS, PGD, DeepFool, RandomSign,
-                          Square, Transfer, input_gradient)
+from npgm.attacks import (APGD, FGSM, JSMA, LBFGS, PGD, CarliniWagner, DeepFool,
+                          RandomSign, Square, Transfer, input_gradient)
 from npgm.attacks.model import LOOKED_AT
 from npgm.errors import InputError
 from npgm.losses import cross_entropy, log_odds
@@ -28,7 +28,9 @@ ATTACKS = {
     "square": Square(0.2, queries=30), "transfer": Transfer(SUBSTITUTE, FGSM(0.2)),
     "transfer of many steps": Transfer(SUBSTITUTE, APGD(0.2, steps=9)),
     "deepfool": DeepFool(), "deepfool inf": DeepFool(np.inf),
-    "lbfgs": LBFGS(20, 5, clip=(-9, 9)), "jsma": JSMA(1, 0.5, clip=(-9, 9)), **OWN}
+    "lbfgs": LBFGS(20, 5, clip=(-9, 9)), "jsma": JSMA(1, 0.5, clip=(-9, 9)),
+    "carlini and wagner": CarliniWagner(2, 0, 20, 4, clip=(-9, 9)),
+    "carlini and wagner inf": CarliniWagner(np.inf, 0, 20, 4, clip=(-9, 9)), **OWN}
 BOUNDED = {name: attack for name, attack in ATTACKS.items()
            if hasattr(attack, "epsilon")}
 GUIDED = {name: attack for name, attack in ATTACKS.items()
@@ -144,6 +146,9 @@ def test_bad_examples_are_refused(attack, x, y):
     lambda: DeepFool(norm=1), lambda: DeepFool(steps=1.5),
     lambda: DeepFool(overshoot=-1), lambda: APGD(steps=0), lambda: APGD(restarts=-1),
     lambda: LBFGS(search_steps=0), lambda: LBFGS(target=None), lambda: APGD(seed=None),
+    lambda: CarliniWagner(norm=1), lambda: CarliniWagner(kappa=-1),
+    lambda: CarliniWagner(c=0), lambda: CarliniWagner(learning_rate=0),
+    lambda: CarliniWagner(clip=None), lambda: CarliniWagner(norm=[2, 3]),
     lambda: JSMA(gamma=0), lambda: JSMA(gamma=1.1), lambda: JSMA(theta=0),
     lambda: JSMA(theta=np.inf), lambda: JSMA(clip=None), lambda: JSMA(gamma=True),
     lambda: Square(queries=0), lambda: Square(p=0), lambda: Square(p=1),
@@ -209,6 +214,7 @@ CONFIGURED = [FGSM(), FGSM(0.1, log_odds, (0, 1)), FGSM(0, towards_0), RandomSig
               APGD(0.1, 7, towards_0, (0, 1), 0, 5), Square(),
               Square(0.1, 50, 0.5, (0, 1), 3, (2, 3), cross_entropy),
               LBFGS(), LBFGS(7, 3, towards_0, None, "least_likely"), PGD(target=3),
+              CarliniWagner(), CarliniWagner(np.inf, 1, 7, 3, 0.1, 0.5, (-1, 1), 2),
               JSMA(), JSMA(0.5, -0.25, (-1, 1), "next"),
               Transfer("small_models:SUBSTITUTE"),
               Transfer("small_models:SUBSTITUTE", PGD(0.1, 7, 0.05), (2, 3))]

@@ -68,6 +68,7 @@ npgm.attacks.transfer
 npgm.attacks.deepfool
 npgm.attacks.lbfgs
 npgm.attacks.jsma
+npgm.attacks.carlini_wagner
 npgm.attacks
 npgm.gradient_check
 npgm.defences.adversarial_training

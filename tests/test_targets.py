@@ -5,7 +5,8 @@ from small_models import (SUBSTITUTE, C, D, LogitsAndVjp, affine, assert_same,
                           by_pieces_of, examples, learnt, network)
 
 from npgm import losses
-from npgm.attacks import FGSM, JSMA, LBFGS, PGD, DeepFool, RandomSign, Square, Transfer
+from npgm.attacks import (FGSM, JSMA, LBFGS, PGD, CarliniWagner, DeepFool, RandomSign,
+                          Square, Transfer)
 from npgm.errors import InputError
 
 AIMING = {"fgsm": FGSM(0.2), "fgsm repaired": FGSM(0.2, "log_odds"),
@@ -13,6 +14,8 @@ AIMING = {"fgsm": FGSM(0.2), "fgsm repaired": FGSM(0.2, "log_odds"),
               0.4, 20, 0.05, "margin", seed=1, until_fooled=True),
           "deepfool": DeepFool(), "deepfool inf": DeepFool(np.inf, clip=(-9, 9)),
           "lbfgs": LBFGS(20, 8, clip=(-9, 9)), "jsma": JSMA(1, 0.5, clip=(-9, 9)),
+          "carlini and wagner": CarliniWagner(2, 0, 30, 6, 0.1, clip=(-9, 9)),
+          "carlini and wagner inf": CarliniWagner(np.inf, 0, 20, 4, 0.1, clip=(-9, 9)),
           "transfer": Transfer(SUBSTITUTE, FGSM(0.2))}
 EVERY = pytest.mark.parametrize("attack", AIMING.values(), ids=list(AIMING))
 

@@ -7,6 +7,7 @@ import dataclasses
 from npgm import losses, names
 from npgm.attacks.apgd import APGD
 from npgm.attacks.base import Aim, Attack, InputGradient, input_gradient
+from npgm.attacks.carlini_wagner import CarliniWagner
 from npgm.attacks.deepfool import DeepFool
 from npgm.attacks.fgsm import FGSM
 from npgm.attacks.jsma import JSMA
@@ -21,12 +22,13 @@ from npgm.attacks.transfer import Transfer, transfer_matrix
 
 ATTACKS = {"fgsm": FGSM, "random_sign": RandomSign, "pgd": PGD, "apgd": APGD,
            "square": Square, "transfer": Transfer, "deepfool": DeepFool,
-           "lbfgs": LBFGS, "jsma": JSMA}
+           "lbfgs": LBFGS, "jsma": JSMA, "carlini_wagner": CarliniWagner}
 
-__all__ = ["APGD", "ATTACKS", "Aim", "Attack", "AttackResult", "Attempt", "DeepFool",
-           "FGSM", "InputGradient", "JSMA", "LBFGS", "OneStep", "PGD", "RandomSign",
-           "Square", "Sweep", "Transfer", "configuration", "has_epsilon",
-           "input_gradient", "linearize", "make", "transfer_matrix"]
+__all__ = ["APGD", "ATTACKS", "Aim", "Attack", "AttackResult", "Attempt",
+           "CarliniWagner", "DeepFool", "FGSM", "InputGradient", "JSMA", "LBFGS",
+           "OneStep", "PGD", "RandomSign", "Square", "Sweep", "Transfer",
+           "configuration", "has_epsilon", "input_gradient", "linearize", "make",
+           "transfer_matrix"]
 
 
 def configuration(attack):

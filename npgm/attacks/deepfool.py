@@ -7,7 +7,6 @@ import numpy as np
 from npgm.attacks.base import Attack, clipped
 from npgm.attacks.model import linearize, rounding
 from npgm.attacks.result import FOOLED, Attempt, crossed, entered
-from npgm.errors import InputError
 from npgm.losses import margin
 
 SHORTEST = 32       # units of rounding of the largest pixel: a step that is one
@@ -85,12 +84,6 @@ class DeepFool(Attack):
     overshoot: float = 0.02
     clip: tuple | None = None
     target: int | str | None = None
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.norm not in (2, np.inf, "inf"):
-            raise InputError(f"norm is {self.norm!r}: choose 2 or np.inf")
-        object.__setattr__(self, "norm", 2 if self.norm == 2 else np.inf)
 
     def relative_perturbation(self, x, result):
         """Mean of ||x_adv - x||_p / ||x||_p over the fooled examples, as the

@@ -46,6 +46,18 @@ def check_theta(name, theta):
     return theta
 
 
+def check_norm(name, norm):
+    """2 or np.inf, which may be given as "inf"; or InputError."""
+    if isinstance(norm, (np.ndarray, list)) or norm not in (2, np.inf, "inf"):
+        raise InputError(f"{name} is {norm!r}: choose 2 or np.inf")
+    return 2 if norm == 2 else np.inf
+
+
+def positive(name, value):
+    """A number above 0; or InputError."""
+    return checks.number(name, value, above=True)
+
+
 def check_target(name, target):
     """A class, or a word for one; or InputError."""
     if isinstance(target, numbers.Integral) and not isinstance(
@@ -62,7 +74,9 @@ CHECKS = {"epsilon": checks.number, "overshoot": checks.number, "loss": check_lo
           "clip": check_clip, "steps": checks.count,
           "queries": checks.count, "search_steps": checks.count,
           "restarts": lambda name, value: checks.count(name, value, least=0),
-          "step_size": lambda name, value: checks.number(name, value, above=True),
+          "step_size": positive,
           "seed": lambda name, value: checks.seed(value), "shape": check_shape,
           "until_fooled": checks.flag, "target": check_target,
+          "norm": check_norm,
+          "kappa": checks.number, "c": positive, "learning_rate": positive,
           "gamma": check_share, "theta": check_theta}
