@@ -11,7 +11,8 @@ from test_own_attacks import OWN
 
 from npgm import attacks, vanishing
 from npgm.attacks import (APGD, FGSM, JSMA, LBFGS, PGD, CarliniWagner, DeepFool,
-                          RandomSign, Square, Transfer, input_gradient)
+                          RandomSign, Square, Transfer, UniversalPerturbation,
+                          input_gradient)
 from npgm.attacks.model import LOOKED_AT
 from npgm.errors import InputError
 from npgm.losses import cross_entropy, log_odds
@@ -28,6 +29,8 @@ ATTACKS = {
     "square": Square(0.2, queries=30), "transfer": Transfer(SUBSTITUTE, FGSM(0.2)),
     "transfer of many steps": Transfer(SUBSTITUTE, APGD(0.2, steps=9)),
     "deepfool": DeepFool(), "deepfool inf": DeepFool(np.inf),
+    "universal": UniversalPerturbation(0.2, passes=2),
+    "universal 2": UniversalPerturbation(0.2, 2, passes=2),
     "lbfgs": LBFGS(20, 5, clip=(-9, 9)), "jsma": JSMA(1, 0.5, clip=(-9, 9)),
     "carlini and wagner": CarliniWagner(2, 0, 20, 4, clip=(-9, 9)),
     "carlini and wagner inf": CarliniWagner(np.inf, 0, 20, 4, clip=(-9, 9)), **OWN}
@@ -145,6 +148,9 @@ def test_bad_examples_are_refused(attack, x, y):
     lambda: PGD(epsilon=np.inf), lambda: PGD(epsilon=None), lambda: PGD(seed=0.5),
     lambda: DeepFool(norm=1), lambda: DeepFool(steps=1.5),
     lambda: DeepFool(overshoot=-1), lambda: APGD(steps=0), lambda: APGD(restarts=-1),
+    lambda: UniversalPerturbation(norm=1), lambda: UniversalPerturbation(passes=0),
+    lambda: UniversalPerturbation(fooling_rate=1.5),
+    lambda: UniversalPerturbation(attack=3),
     lambda: LBFGS(search_steps=0), lambda: LBFGS(target=None), lambda: APGD(seed=None),
     lambda: CarliniWagner(norm=1), lambda: CarliniWagner(kappa=-1),
     lambda: CarliniWagner(c=0), lambda: CarliniWagner(learning_rate=0),
@@ -213,6 +219,8 @@ CONFIGURED = [FGSM(), FGSM(0.1, log_odds, (0, 1)), FGSM(0, towards_0), RandomSig
               PGD(0.1, 7, 0.05, log_odds, (0, 1), 5), APGD(),
               APGD(0.1, 7, towards_0, (0, 1), 0, 5), Square(),
               Square(0.1, 50, 0.5, (0, 1), 3, (2, 3), cross_entropy),
+              UniversalPerturbation(), UniversalPerturbation(
+                  0.1, 2, 0.5, 3, PGD(0.1, 7, 0.05), (0, 1), 5),
               LBFGS(), LBFGS(7, 3, towards_0, None, "least_likely"), PGD(target=3),
               CarliniWagner(), CarliniWagner(np.inf, 1, 7, 3, 0.1, 0.5, (-1, 1), 2),
               JSMA(), JSMA(0.5, -0.25, (-1, 1), "next"),

@@ -66,6 +66,7 @@ npgm.attacks.apgd
 npgm.attacks.square
 npgm.attacks.transfer
 npgm.attacks.deepfool
+npgm.attacks.universal
 npgm.attacks.lbfgs
 npgm.attacks.jsma
 npgm.attacks.carlini_wagner

@@ -19,16 +19,18 @@ from npgm.attacks.random_sign import RandomSign
 from npgm.attacks.result import AttackResult, Attempt
 from npgm.attacks.square import Square
 from npgm.attacks.transfer import Transfer, transfer_matrix
+from npgm.attacks.universal import Shift, UniversalPerturbation
 
 ATTACKS = {"fgsm": FGSM, "random_sign": RandomSign, "pgd": PGD, "apgd": APGD,
            "square": Square, "transfer": Transfer, "deepfool": DeepFool,
-           "lbfgs": LBFGS, "jsma": JSMA, "carlini_wagner": CarliniWagner}
+           "lbfgs": LBFGS, "jsma": JSMA, "carlini_wagner": CarliniWagner,
+           "universal": UniversalPerturbation}
 
 __all__ = ["APGD", "ATTACKS", "Aim", "Attack", "AttackResult", "Attempt",
            "CarliniWagner", "DeepFool", "FGSM", "InputGradient", "JSMA", "LBFGS",
-           "OneStep", "PGD", "RandomSign", "Square", "Sweep", "Transfer",
-           "configuration", "has_epsilon", "input_gradient", "linearize", "make",
-           "transfer_matrix"]
+           "OneStep", "PGD", "RandomSign", "Shift", "Square", "Sweep", "Transfer",
+           "UniversalPerturbation", "configuration", "has_epsilon", "input_gradient",
+           "linearize", "make", "transfer_matrix"]
 
 
 def configuration(attack):
@@ -40,7 +42,8 @@ def configuration(attack):
         settings["loss"] = losses.name_of(settings["loss"])
     if isinstance(attack, Transfer) and not isinstance(attack.source, str):
         settings["source"] = names.name_of(type(attack.source), {})
-    settings = {name: "inf" if value == float("inf") else
+    settings = {name: value.tolist() if hasattr(value, "tolist") else
+                "inf" if value == float("inf") else
                 configuration(value) if isinstance(value, Attack) else value
                 for name, value in settings.items()}
     return {"name": names.name_of(type(attack), ATTACKS), **settings}

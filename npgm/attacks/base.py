@@ -94,7 +94,7 @@ class Attack:
         target do not fit it, or x not the attack.
         """
         def attack(model, x, y, rows, target=None):
-            attempt = self.taken(self.run(model, x, y, rows, **aimed(target)), x,
+            attempt = self.taken(run(model, x, y, rows, **aimed(target)), x,
                                  getattr(self, "epsilon", None))
             if target is not None:
                 attempt = attempt.but(target == y, x)
@@ -104,11 +104,17 @@ class Attack:
         model, rows, y = self.prepared(model, x, y)
         model = Counted(model)
         target = self.targets(target, model, rows, y)
+        run = self.over(model, rows, y)
         result = self.in_pieces(attack, model, rows, y, target)
         x_adv = result.x_adv.reshape(x.shape).astype(x.dtype, copy=False)
         return dataclasses.replace(
             result, x_adv=x_adv, x=x, target=target, queries=model.calls,
             seconds=time.perf_counter() - start)
+
+    def over(self, model, x, y):
+        """What is called as `run` for the pieces of x: of an attack that goes by all
+        the examples together, a function that has looked at them."""
+        return self.run
 
     def prepared(self, model, x, y):
         """What `checked` returns, x not to be written to: an attack that writes in
