@@ -2,8 +2,8 @@
 
 Candidates run interleaved, on one thread each; times are medians. Results go to
 benchmarks/results/NAME.json, and all of them into one table and one picture beside
-them, speed.md and speed.png; `diagnosis` and `pytorch` have tables of their own,
-diagnosis.md and pytorch.md.
+them, speed.md and speed.png; `diagnosis`, `pytorch` and `scaling` have tables of
+their own.
 """
 import argparse
 import importlib
@@ -16,7 +16,7 @@ from npgm.errors import NpgmError
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
            "NUMBA_NUM_THREADS")
 NAMES = ("update", "attack", "growth", "phases", "processes", "start", "table2",
-         "tracing", "limits", "diagnosis", "pytorch")
+         "tracing", "limits", "diagnosis", "pytorch", "scaling")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -39,19 +39,21 @@ def main():
         parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from "
                      + ", ".join(NAMES))
     one_thread()
-    try:
-        for name in options.names or NAMES:
+    status = 0
+    for name in options.names or NAMES:
+        try:
             run(name, options.quick)
-    except NpgmError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        except NpgmError as error:
+            print(f"error: {name}: {error}", file=sys.stderr)
+            status = 1
     if not options.quick:
-        from benchmarks import diagnosis_table, picture, pytorch, table
+        from benchmarks import diagnosis_table, picture, pytorch, scaling, table
         for made in (table.write(RESULTS), picture.draw(RESULTS),
-                     diagnosis_table.write(RESULTS), pytorch.write(RESULTS)):
+                     diagnosis_table.write(RESULTS), pytorch.write(RESULTS),
+                     scaling.write(RESULTS)):
             if made:
                 print(f"written: {made}")
-    return 0
+    return status
 
 
 def run(name, quick):

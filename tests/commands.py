@@ -13,9 +13,9 @@ def command(*arguments):
     return [sys.executable, "-m", "npgm.experiments", *map(str, arguments)]
 
 
-def run(*arguments):
+def run(*arguments, patience=PATIENCE):
     return subprocess.run(command(*arguments), cwd=ROOT, text=True,
-                          capture_output=True, timeout=PATIENCE)
+                          capture_output=True, timeout=patience)
 
 
 def table2(data, out, *options, steps=STEPS, jobs=2):
