@@ -220,7 +220,8 @@ def test_a_worker_that_joins_later_is_looked_at(empty, another, make_run, data_f
     monkeypatch.setattr(cluster, "HOLD", 0.5)
     wanted, address = [make_run(seed=seed) for seed in range(4)], (
         empty.scheduler_address)
-    with cluster.connected(address, tmp_path, wanted, data_folder) as executor:
+    with cluster.connected(address, tmp_path, [(run, MEASURES) for run in wanted],
+                           data_folder) as executor:
         assert "has no worker yet" in capsys.readouterr().err
 
         def submit(run):
@@ -291,7 +292,8 @@ def test_dask_is_needed_only_here(data, tmp_path, monkeypatch, refused, make_run
 
 @pytest.fixture
 def terms(tmp_path, make_run, data_folder):
-    return child.terms_of(tmp_path / "lease-1", [make_run()], data_folder)
+    return child.terms_of(tmp_path / "lease-1", [(make_run(), MEASURES)],
+                          data_folder)
 
 
 def test_a_process_that_finds_everything_says_so(terms):
@@ -307,10 +309,19 @@ def test_a_process_that_finds_everything_says_so(terms):
     ({"checksum": "0"}, "has other data in "),
     ({"own": [{"optimizer": "nobody:Adam", "hyperparameters": {}, "seed": 0, "steps": 1,
                "data_checksum": "", "own": {"nobody:Adam": ""}}]},
-     "cannot do these runs: optimizer 'nobody:Adam' is not to be found")])
+     "cannot do these runs: optimizer 'nobody:Adam' is not to be found"),
+    ({"attacks": ["nobody:Attack"]}, "runs: attack 'nobody:Attack' is not to be f")])
 def test_what_a_process_does_not_find_is_named(terms, changed, words):
     found = child.wrong({**terms, **changed})
     assert words in found and "\n" not in found
+
+
+def test_attacks_of_ones_own_are_looked_for(tmp_path, make_run, data_folder):
+    terms = child.terms_of(tmp_path / "lease-1", [
+        (make_run(), ("natural", "attack my.attacks:Mine@0123_0.25")),
+        (make_run(), ("fgs_0.25", "attack fgsm_0.1"))], data_folder)
+    assert terms["attacks"] == ["my.attacks:Mine"]
+    assert "attack 'my.attacks:Mine' is not to be found" in child.wrong(terms)
 
 
 def test_a_lease_that_is_another_does_not_stand(terms):

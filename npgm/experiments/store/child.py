@@ -12,9 +12,10 @@ import sys
 import traceback
 from pathlib import Path
 
-from npgm import provenance, sources, storage
+from npgm import names, provenance, sources, storage
 from npgm.data import load_dataset
 from npgm.errors import Interrupted, NpgmError
+from npgm.experiments import measures
 from npgm.experiments.store.process import GRACE, prepare_worker
 from npgm.experiments.store.run import Run
 from npgm.experiments.store.worker import work
@@ -22,14 +23,24 @@ from npgm.experiments.store.worker import work
 LOOK = 0.5      # seconds between two looks at whether a run is still wanted
 
 
-def terms_of(lease, runs, data_folder):
-    """What a process must find to do these runs as one of this machine would. lease: a
-    file beside the runs, for as long as they are wanted."""
-    lease.write_text(lease.name)
-    own = {json.dumps(run.own): run.configuration for run in runs if run.own}
+def terms_of(lease, needs, data_folder):
+    """What a process must find to do these (run, measures) as one of this machine
+    would. lease: a file beside the runs, written here, for as long as they are wanted.
+    """
+    storage.write_text(lease, lease.name, durable=False)
+    own = {json.dumps(run.own): run.configuration for run, _ in needs if run.own}
+    measured = {name for _, taken in needs for name in taken}
     return {"lease": str(lease), "sources": sources.digest(), "versions": _versions(),
             "data": data_folder and str(data_folder), "own": list(own.values()),
-            "checksum": runs[0].data_checksum}
+            "attacks": sorted(filter(None, map(_own_attack, measured))),
+            "checksum": needs[0][0].data_checksum}
+
+
+def _own_attack(measure):
+    """The name of the attack that a measure is of, if it is a user's own."""
+    what = getattr(measures.named(measure), "keywords", {}).get("what") or ""
+    name, _ = names.spec(what.partition("@")[0]) if what else ("", {})
+    return name if ":" in name else ""
 
 
 def _versions():
@@ -61,6 +72,8 @@ def wrong(terms):
         storage.check_writable(out)
         for configuration in terms["own"]:
             Run(**configuration).parts()
+        for name in terms["attacks"]:
+            names.imported("attack", name)
         if load_dataset(terms["data"]).checksum != terms["checksum"]:
             return f"has other data in {terms['data'] or 'its npgm'}: give it the same"
     except NpgmError as error:
@@ -121,8 +134,8 @@ def main():
 
 
 def _end_of_input():
-    """Returns when whoever wrote the request has ended, or wants no more. Not by
-    sys.stdin, which Python could not take from a thread at its end."""
+    """Returns when whoever wrote the request has ended, or wants no more. It does not
+    read sys.stdin: a thread that does keeps Python from ending."""
     while os.read(0, 4096):
         pass
 

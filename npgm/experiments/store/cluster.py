@@ -40,9 +40,9 @@ def address(text):
 
 
 @contextlib.contextmanager
-def connected(address, out, runs, data_folder=None):
-    """An executor for `worker.work`, of these runs: the workers of the dask scheduler
-    at that address, each looked at before anything begins.
+def connected(address, out, needs, data_folder=None):
+    """An executor for `worker.work`, of these (run, measures): the workers of the dask
+    scheduler at that address, each looked at before anything begins.
 
     While it lasts a file stands in the folder of results, the lease; without it what
     still works on a run saves and stops. Raises NpgmError, in one line, if there is no
@@ -60,12 +60,17 @@ def connected(address, out, runs, data_folder=None):
             raise NpgmError(f"no dask scheduler answers at {address} ({reason(error)})"
                             ": start one, `dask scheduler`") from None
         stack.callback(client.close, timeout=PATIENCE)
-        stack.callback(lease.unlink, missing_ok=True)
+        stack.callback(_end, lease)
         terms = {"hold": HOLD, **child.terms_of(
-            lease, runs, data_folder and os.path.abspath(data_folder))}
+            lease, needs, data_folder and os.path.abspath(data_folder))}
         executor = Cluster(client, address, terms, _look_at_all(client, address, terms))
         stack.callback(executor.shutdown, wait=False)
         yield executor
+
+
+def _end(lease):
+    with contextlib.suppress(OSError):      # then what has begun ends by itself
+        lease.unlink()
 
 
 @contextlib.contextmanager

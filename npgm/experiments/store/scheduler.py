@@ -41,7 +41,7 @@ def complete(out, needs, data_folder=None, jobs=1, cluster=None, executor=None):
     with contextlib.ExitStack() as stack:
         if cluster:
             executor = stack.enter_context(connected(
-                cluster, out, [run for run, _ in needs], data_folder))
+                cluster, out, needs, data_folder))
         # Held back while workers start, who inherit that: Ctrl-C is this process's.
         stack.enter_context(_interrupts("SIG_BLOCK"))
         others = set(multiprocessing.active_children())
