@@ -11,8 +11,8 @@ from test_own_attacks import OWN
 
 from npgm import attacks, vanishing
 from npgm.attacks import (APGD, FGSM, JSMA, LBFGS, PGD, CarliniWagner, DeepFool,
-                          RandomSign, Square, Transfer, UniversalPerturbation,
-                          input_gradient)
+                          RandomSign, Square, Substitute, Transfer,
+                          UniversalPerturbation, input_gradient)
 from npgm.attacks.model import LOOKED_AT
 from npgm.errors import InputError
 from npgm.losses import cross_entropy, log_odds
@@ -29,6 +29,7 @@ ATTACKS = {
     "square": Square(0.2, queries=30), "transfer": Transfer(SUBSTITUTE, FGSM(0.2)),
     "transfer of many steps": Transfer(SUBSTITUTE, APGD(0.2, steps=9)),
     "deepfool": DeepFool(), "deepfool inf": DeepFool(np.inf),
+    "substitute": Substitute(FGSM(0.2), 20, 3, sigma=1, reservoir=9, updates=20),
     "universal": UniversalPerturbation(0.2, passes=2),
     "universal 2": UniversalPerturbation(0.2, 2, passes=2),
     "lbfgs": LBFGS(20, 5, clip=(-9, 9)), "jsma": JSMA(1, 0.5, clip=(-9, 9)),
@@ -37,7 +38,7 @@ ATTACKS = {
 BOUNDED = {name: attack for name, attack in ATTACKS.items()
            if hasattr(attack, "epsilon")}
 GUIDED = {name: attack for name, attack in ATTACKS.items()
-          if not isinstance(attack, (RandomSign, Square, Transfer))}
+          if not isinstance(attack, (RandomSign, Square, Substitute, Transfer))}
 LOSSY = {"fgsm": FGSM, "pgd": PGD, "apgd": APGD, **{
     name: type(attack) for name, attack in OWN.items() if "repaired" not in name}}
 
@@ -150,7 +151,11 @@ def test_bad_examples_are_refused(attack, x, y):
     lambda: DeepFool(overshoot=-1), lambda: APGD(steps=0), lambda: APGD(restarts=-1),
     lambda: UniversalPerturbation(norm=1), lambda: UniversalPerturbation(passes=0),
     lambda: UniversalPerturbation(fooling_rate=1.5),
-    lambda: UniversalPerturbation(attack=3),
+    lambda: UniversalPerturbation(attack=3), lambda: Substitute(SUBSTITUTE),
+    lambda: Substitute(initial=0), lambda: Substitute(epochs=0.5),
+    lambda: Substitute(period=0), lambda: Substitute(sigma=-1),
+    lambda: Substitute(reservoir=0), lambda: Substitute(hidden=(0,)),
+    lambda: Substitute(updates=None), lambda: Substitute(step_size=0),
     lambda: LBFGS(search_steps=0), lambda: LBFGS(target=None), lambda: APGD(seed=None),
     lambda: CarliniWagner(norm=1), lambda: CarliniWagner(kappa=-1),
     lambda: CarliniWagner(c=0), lambda: CarliniWagner(learning_rate=0),
@@ -219,6 +224,8 @@ CONFIGURED = [FGSM(), FGSM(0.1, log_odds, (0, 1)), FGSM(0, towards_0), RandomSig
               PGD(0.1, 7, 0.05, log_odds, (0, 1), 5), APGD(),
               APGD(0.1, 7, towards_0, (0, 1), 0, 5), Square(),
               Square(0.1, 50, 0.5, (0, 1), 3, (2, 3), cross_entropy),
+              Substitute(), Substitute(PGD(0.1, 7, 0.05), 20, 2, 0.2, 1, 0, None,
+                                       (9, 7), 50, 4),
               UniversalPerturbation(), UniversalPerturbation(
                   0.1, 2, 0.5, 3, PGD(0.1, 7, 0.05), (0, 1), 5),
               LBFGS(), LBFGS(7, 3, towards_0, None, "least_likely"), PGD(target=3),

@@ -65,6 +65,8 @@ npgm.attacks.pgd
 npgm.attacks.apgd
 npgm.attacks.square
 npgm.attacks.transfer
+npgm.attacks.surrogate
+npgm.attacks.substitute
 npgm.attacks.deepfool
 npgm.attacks.universal
 npgm.attacks.lbfgs
@@ -101,7 +103,6 @@ npgm.diagnosis.picture
 npgm.diagnosis.thumbnails
 npgm.diagnosis.web
 npgm.diagnosis.report
-npgm.diagnosis.surrogate
 npgm.diagnosis.examination
 npgm.diagnosis.examples
 npgm.diagnosis.__main__

@@ -18,19 +18,20 @@ from npgm.attacks.pgd import PGD
 from npgm.attacks.random_sign import RandomSign
 from npgm.attacks.result import AttackResult, Attempt
 from npgm.attacks.square import Square
+from npgm.attacks.substitute import Substitute
 from npgm.attacks.transfer import Transfer, transfer_matrix
 from npgm.attacks.universal import Shift, UniversalPerturbation
 
 ATTACKS = {"fgsm": FGSM, "random_sign": RandomSign, "pgd": PGD, "apgd": APGD,
            "square": Square, "transfer": Transfer, "deepfool": DeepFool,
            "lbfgs": LBFGS, "jsma": JSMA, "carlini_wagner": CarliniWagner,
-           "universal": UniversalPerturbation}
+           "universal": UniversalPerturbation, "substitute": Substitute}
 
 __all__ = ["APGD", "ATTACKS", "Aim", "Attack", "AttackResult", "Attempt",
            "CarliniWagner", "DeepFool", "FGSM", "InputGradient", "JSMA", "LBFGS",
-           "OneStep", "PGD", "RandomSign", "Shift", "Square", "Sweep", "Transfer",
-           "UniversalPerturbation", "configuration", "has_epsilon", "input_gradient",
-           "linearize", "make", "transfer_matrix"]
+           "OneStep", "PGD", "RandomSign", "Shift", "Square", "Substitute", "Sweep",
+           "Transfer", "UniversalPerturbation", "configuration", "has_epsilon",
+           "input_gradient", "linearize", "make", "transfer_matrix"]
 
 
 def configuration(attack):

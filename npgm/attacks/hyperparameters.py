@@ -79,4 +79,5 @@ CHECKS = {"epsilon": checks.number, "overshoot": checks.number, "loss": check_lo
           "until_fooled": checks.flag, "target": check_target,
           "norm": check_norm,
           "kappa": checks.number, "c": positive, "learning_rate": positive,
-          "gamma": check_share, "theta": check_theta}
+          "gamma": check_share, "theta": check_theta,
+          "fooling_rate": check_share, "passes": checks.count}

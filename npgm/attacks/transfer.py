@@ -14,8 +14,35 @@ from npgm.errors import InputError
 from npgm.network import MLP
 
 
+class ByAttack(Attack):
+    """One that leaves it to its hyperparameter `attack` to make x_adv, on another
+    model: epsilon, clip and target are that attack's."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not isinstance(self.attack, Attack):
+            raise InputError(f"attack is {self.attack!r}: give an attack, for example "
+                             "npgm.attacks.PGD(0.25)")
+
+    @property
+    def epsilon(self):
+        return self.attack.epsilon
+
+    @property
+    def clip(self):
+        return self.attack.clip
+
+    @property
+    def target(self):
+        return self.attack.target       # AttributeError: it has none
+
+    @property
+    def piece(self):
+        return self.attack.piece
+
+
 @dataclass(frozen=True)
-class Transfer(Attack):
+class Transfer(ByAttack):
     """x_adv as `attack` makes it on `source`, a model that tells the same classes
     apart; whether it fools is judged on the model at the call, which is asked for
     logits alone.
@@ -36,25 +63,6 @@ class Transfer(Attack):
         if isinstance(source, type) or not hasattr(source, "logits"):
             raise InputError(f"source is {self.source!r}: give a model, an object with "
                              "logits(x) and vjp(x, dz)")
-        if not isinstance(self.attack, Attack):
-            raise InputError(f"attack is {self.attack!r}: give an attack, for example "
-                             "npgm.attacks.PGD(0.25)")
-
-    @property
-    def epsilon(self):
-        return self.attack.epsilon
-
-    @property
-    def clip(self):
-        return self.attack.clip
-
-    @property
-    def target(self):
-        return self.attack.target       # AttributeError: it has none
-
-    @property
-    def piece(self):
-        return self.attack.piece
 
     def run(self, model, x, y, rows, **aim):
         source = _found(self.source)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npgm import checks
 from npgm.attacks.base import Attack, clipped
 from npgm.attacks.deepfool import DeepFool
 from npgm.attacks.result import Attempt
@@ -65,11 +64,6 @@ class UniversalPerturbation(Attack):
         if not isinstance(self.attack, Attack):
             raise InputError(f"attack is {self.attack!r}: give an attack, for example "
                              "npgm.attacks.DeepFool(steps=10)")
-        rate = checks.number("fooling_rate", self.fooling_rate)
-        if rate > 1:
-            raise InputError(f"fooling_rate is {rate}: give a share from 0 to 1")
-        object.__setattr__(self, "fooling_rate", rate)
-        object.__setattr__(self, "passes", checks.count("passes", self.passes))
 
     def fit(self, model, x):
         """v as an attack of its own, a Shift, found over the examples x (N, ...)."""

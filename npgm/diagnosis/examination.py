@@ -8,11 +8,11 @@ from tqdm import tqdm
 from npgm import checks
 from npgm.attacks.base import checked, input_gradient
 from npgm.attacks.cost import CountedTwin
+from npgm.attacks.surrogate import train_surrogate
 from npgm.diagnosis import battery, causes, curve, signs, verdict
 from npgm.diagnosis.arithmetic import arithmetic
 from npgm.diagnosis.report import Report, worst_examples
 from npgm.diagnosis.statistics import paired_exact, wilson
-from npgm.diagnosis.surrogate import train_surrogate
 from npgm.losses import log_odds
 from npgm.network import MLP
 from npgm.streams import say

@@ -3,10 +3,10 @@ silent layers, and what is left."""
 import numpy as np
 
 from npgm.attacks import FGSM
+from npgm.attacks.surrogate import train_surrogate
 from npgm.diagnosis import battery
 from npgm.diagnosis.arithmetic import lead
 from npgm.diagnosis.causes import gradients
-from npgm.diagnosis.surrogate import train_surrogate
 from npgm.experiments.measures.measure import (FIRST, Quantity, measure, percent, some)
 from npgm.network import MLP
 
