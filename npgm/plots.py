@@ -133,8 +133,8 @@ def bars(ax, rows, series, name):
 
 
 def matrix(ax, values, columns, rows, words):
-    """Percentages (R, C) as shades with words in them, columns and rows named; NaN is
-    left white."""
+    """Percentages (R, C) as shades with words in them, columns and rows named, or no
+    rows; NaN is left white."""
     ax.imshow(values, cmap="YlOrRd", vmin=0, vmax=100, aspect="auto")
     for i, line in enumerate(words):
         for j, text in enumerate(line):

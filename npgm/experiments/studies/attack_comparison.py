@@ -23,11 +23,12 @@ ATTACKS = {
     "substitute": "substitute", "deepfool": "DeepFool", "jsma": "JSMA",
     "lbfgs:target=next": "L-BFGS", "carlini_wagner": "Carlini and Wagner"}
 # Those whose examples are tried on every other network.
-MOVED = {"FGSM": attacks.FGSM(protocol.EPSILON, "log_odds"),
-         "PGD": attacks.PGD(protocol.EPSILON, loss="log_odds"),
+MOVED = {"FGSM, repaired": attacks.FGSM(protocol.EPSILON, "log_odds"),
+         "PGD, repaired": attacks.PGD(protocol.EPSILON, loss="log_odds"),
          "DeepFool": attacks.DeepFool(np.inf)}
+UNIVERSAL = "universal, unseen images"      # made of as many training images
 # The moving target's networks, the first of NETWORKS; what it plays against.
-TARGETS, PLAYED = len(protocol.TABLE2), ("FGSM", "PGD")
+TARGETS, PLAYED = len(protocol.TABLE2), ("FGSM, repaired", "PGD, repaired")
 
 
 def together(networks, data):
@@ -37,6 +38,10 @@ def together(networks, data):
     x, y = some(data, FEW)
     transfer = {name: attacks.transfer_matrix(attack, networks, x, y)
                 for name, attack in MOVED.items()}
+    shifts = [attacks.UniversalPerturbation(protocol.EPSILON).fit(
+        net, data.x_train[:FEW]) for net in networks]
+    transfer[UNIVERSAL] = np.array([[shift(net, x, y).success.mean()
+                                     for net in networks] for shift in shifts])
     natural = np.array([np.mean(net.logits(x).argmax(axis=1) != y) for net in networks])
     game = defences.MovingTarget(
         networks[:TARGETS], 1 - natural[:TARGETS], np.concatenate(
@@ -58,7 +63,7 @@ def said(result):
         game = found["moving_target"]
         mixed = ", ".join(f"{name} {share:.2f}" for name, share in zip(
             protocol.TABLE2, game["strategy"]))
-        errors = ", ".join(f"{name} {game[name]:.1f} %" for name in MOVED)
+        errors = "; ".join(f"{name} {game[name]:.1f} %" for name in found["transfer"])
         lines.append(f"Moving target of {mixed}: natural error "
                      f"{game['natural_error']:.1f} %; to be expected of the best source"
                      f" of examples: {errors}.")
@@ -76,20 +81,22 @@ def draw(result):
     from the rest. Below, who fools whom."""
     rows = result["rows"]
     networks = list(dict.fromkeys(map(name_of, rows)))
-    figure, axes = plots.new(3, width=12, height=12, rows=2,
-                             gridspec_kw={"height_ratios": [1.7, 1]})
+    made = result["together"][0]["transfer"]
+    figure, axes = plots.new(len(made), width=15, height=11, rows=2,
+                             gridspec_kw={"height_ratios": [2, 1]})
     grid = axes[0, 0].get_gridspec()
     for ax in axes[0]:
         ax.remove()
     _errors(figure.add_subplot(grid[0, :]), rows, networks)
-    for ax, name in zip(axes[1], MOVED):
+    names = [name.replace("\n", " ") for name in networks]
+    for ax, name in zip(axes[1], made):
         matrix = np.mean([found["transfer"][name] for found in result["together"]],
                          axis=0)
-        plots.matrix(ax, matrix, networks, [n.replace("\n", " ") for n in networks],
+        plots.matrix(ax, matrix, names, names if ax is axes[1, 0] else [],
                      [[f"{error:.0f}" for error in line] for line in matrix])
-        ax.set_title(f"{name}{', repaired' * (name in PLAYED)}: made on (rows), "
-                     "tried on (columns)", fontsize=10)
-        ax.tick_params(axis="x", rotation=60)
+        ax.set_title(name, fontsize=10)
+        ax.tick_params(axis="x", rotation=90)
+    axes[1, 0].set_ylabel("made on; tried on below")
     return figure
 
 
