@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import npgm
-from npgm.attacks import APGD, FGSM, PGD, DeepFool, Square
+from npgm.attacks import (APGD, FGSM, JSMA, LBFGS, PGD, CarliniWagner, DeepFool,
+                          Square)
 from npgm.losses import margin
 from npgm.optimizers import Adam
 
@@ -202,3 +203,106 @@ def test_square(trained, theirs):
     _, fooled = tried(theirs, *trained)
     assert 0.85 < result.success.mean() < 0.99
     assert fooled.mean() == pytest.approx(result.success.mean(), abs=POINTS)
+
+
+# At a target: theirs is given in place of the label.
+
+
+@pytest.mark.parametrize("attack, theirs", [
+    (FGSM(WIDE, clip=(0, 1)), of_art("FastGradientMethod", eps=WIDE, targeted=True)),
+    (PGD(WIDE, 20, 0.02, clip=(0, 1)), of_art(
+        "ProjectedGradientDescent", eps=WIDE, eps_step=0.02, max_iter=20,
+        targeted=True))], ids=["FGSM", "PGD"])
+def test_at_a_target(trained, attack, theirs):
+    net, x, y = trained
+    target = (y + 1) % 10
+    result = attack(net, x, y, target=target)
+    x_adv, fooled = tried(theirs, net, x, target)
+    assert 0.2 < result.success.mean() < 0.98
+    assert (~fooled).mean() == pytest.approx(result.success.mean(), abs=POINTS)
+    assert np.linalg.norm(x_adv - x, axis=1).mean() == pytest.approx(
+        result.l2.mean(), rel=0.05)
+
+
+def of_few(trained, count, aim):
+    """(net, x, y), of `count` examples, what ours is given beside them, and theirs in
+    place of y."""
+    net, x, y = trained[0], trained[1][:count], trained[2][:count]
+    target = (y + 1) % 10
+    return (net, x, y), {"target": target} if aim else {}, target if aim else y
+
+
+def lengths(x_adv, x, reached):
+    return np.linalg.norm(x_adv - x, axis=1)[reached]
+
+
+def test_carlini_wagner_of_foolbox(trained):
+    """The same run of Adam for the same c, but for Adam's epsilon."""
+    examples, _, _ = of_few(trained, 50, aim=False)
+    result = CarliniWagner(steps=500, search_steps=6, c=0.01)(*examples)
+    x_adv, fooled = tried(of_foolbox(
+        "L2CarliniWagnerAttack", epsilon=None, steps=500, binary_search_steps=6,
+        initial_const=0.01), *examples)
+    assert fooled.mean() == pytest.approx(result.success.mean(), abs=POINTS)
+    assert np.median(lengths(x_adv, examples[1], fooled)) == pytest.approx(
+        np.median(result.l2[result.success]), rel=0.05)
+
+
+@pytest.mark.parametrize("aim", [False, True])
+def test_carlini_wagner_of_art(trained, aim):
+    """Not the paper's: ART goes along the gradient, as far as doubling and halving the
+    step finds. It ends farther away, and reaches no more."""
+    (net, x, y), target, theirs = of_few(trained, 50, aim)
+    result = CarliniWagner(steps=500, search_steps=6, c=0.01)(net, x, y, **target)
+    x_adv, wrong = tried(of_art("CarliniL2Method", max_iter=20, batch_size=50,
+                                targeted=aim), net, x, theirs)
+    reached = ~wrong if aim else wrong
+    assert result.success.mean() >= reached.mean() - POINTS and reached.mean() > 0.5
+    both = result.success & reached
+    assert (result.l2[both] <= 1.05 * lengths(x_adv, x, both)).mean() > 0.9
+
+
+def test_lbfgs_is_no_farther_than_carlini_wagner(trained):
+    """No library has it: foolbox dropped its own."""
+    (net, x, y), target, theirs = of_few(trained, 30, aim=True)
+    near = CarliniWagner(steps=500, search_steps=6, c=0.01)(net, x, y, **target)
+    result = LBFGS()(net, x, y, **target)
+    assert result.success.all()
+    assert np.median(result.l2) < 1.15 * np.median(near.l2[near.success])
+
+
+def of_two_classes(net):
+    """z_0 - z_1 of the network against its negative: what is good for one class is as
+    bad for the other."""
+    (W, b), two = net.layers[-1], npgm.MLP.initialize((784, 64, 2), seed=0)
+    for array, other in zip(two.layers[0], net.layers[0]):
+        array[:] = other
+    for array, of in zip(two.layers[1], (W, b)):
+        array[..., 0] = (of[..., 3] - of[..., 8]) / 2
+        array[..., 1] = -array[..., 0]
+    return two
+
+
+def test_jsma_of_art_on_two_classes(trained):
+    """There alpha and beta are one, and the best pair are the two best pixels."""
+    net, x = of_two_classes(trained[0]), trained[1][:100]
+    y = net.logits(x).argmax(axis=1)
+    result = JSMA(0.1)(net, x, y, target=1 - y)
+    x_adv, there = tried(of_art("SaliencyMapMethod", theta=1, gamma=0.1,
+                                batch_size=100), net, x, 1 - y)
+    same = (x_adv == result.x_adv).all(axis=1)
+    assert (~there).mean() == pytest.approx(result.success.mean(), abs=POINTS)
+    assert same[result.success].mean() > 0.9 and result.success.mean() > 0.5
+
+
+def test_jsma_of_art(trained):
+    """Not the paper's: of ten classes ART takes the two pixels that raise the target's
+    logit most, and does not look at the others. Here that needs fewer pixels."""
+    (net, x, y), target, theirs = of_few(trained, 100, aim=True)
+    result = JSMA()(net, x, y, **target)
+    x_adv, wrong = tried(of_art("SaliencyMapMethod", theta=1, gamma=0.145,
+                                batch_size=100), net, x, theirs)
+    assert (~wrong).mean() == pytest.approx(result.success.mean(), abs=POINTS)
+    fewer = np.median((x_adv != x).sum(axis=1)[~wrong]) / np.median(
+        result.l0[result.success])
+    assert 0.5 < fewer < 1
