@@ -60,6 +60,11 @@ def attack(rows):
              f"at most {six['target_times_one']}")]
 
 
+def attacks(rows):
+    return [compared(f"{name}, {row['examples']:,} images", row)
+            for name, row in rows.items()]
+
+
 def processes(rows):
     throughput, memory = rows["throughput"], rows["peak memory of a worker, MB"]
     return [("two processes against one", "", "", throughput["ratio"],
@@ -91,5 +96,5 @@ def limits(rows):
 
 
 PARTS = {"update": update, "phases": phases, "table2": table2, "attack": attack,
-         "processes": processes, "start": start, "tracing": tracing,
+         "attacks": attacks, "processes": processes, "start": start, "tracing": tracing,
          "limits": limits}
