@@ -19,7 +19,7 @@ import npgm
 from npgm import defences, losses
 from npgm.attacks import FGSM
 from npgm.checkpoint import Checkpoint
-from npgm.defences import Distillation
+from npgm.defences import Distillation, Taught
 from npgm.errors import DataError, DivergedWarning, InputError, Interrupted
 from npgm.experiments.measures import outcomes
 from npgm.experiments.store import worker
@@ -125,7 +125,7 @@ def test_the_student_learns_what_the_teacher_says(tiny_data):
 
 def test_a_teacher_may_be_given(tiny_data):
     teacher, _ = run(tiny_data, loss=at_temperature("cross_entropy", 5))
-    assert_same_bits(run(tiny_data, defence=Distillation(5, teacher)),
+    assert_same_bits(run(tiny_data, defence=Taught(5, teacher)),
                      run(tiny_data, defence=Distillation(5)))
 
 
@@ -315,12 +315,14 @@ def test_it_is_masking_by_rounding():
 
 def test_it_is_made_by_its_name():
     assert defences.make(**DEFENCE) == Distillation(20)
+    assert DEFENCE == {"name": "distillation",
+                       **dataclasses.asdict(Distillation(20))}      # a run's hash
     assert Distillation().temperature == 20
 
 
 @pytest.mark.parametrize("make, words", [
     (lambda data: Distillation(0), "temperature is 0: give a finite number above 0"),
-    (lambda data: Distillation(5, 3), "teacher is 3: give a network"),
+    (lambda data: Taught(5, 3), "teacher is 3: give a network"),
     (lambda data: defences.make("distilation"), "is it 'distillation'"),
     (lambda data: run(data, loss="log_odds", defence=Distillation()), "leave out loss"),
     (lambda data: Trainer(network("float32", SIZES), SGD(), defence=Distillation())

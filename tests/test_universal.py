@@ -208,9 +208,10 @@ def theirs(peer, net, x, epsilon, norm, clip):
 @pytest.mark.slow
 @NORMS
 def test_it_agrees_with_art(peer, trained, norm, monkeypatch):
-    """One pass in the same orders. Theirs stretches r once it is whole, ours on the
-    way: v differs by some percent, and where another class was nearest the ways part;
-    the rate differs by a few points, as from order to order, without a sign."""
+    """One pass in the same orders: the same v, and rate, but for rounding and where an
+    r is stretched (theirs once it is whole, ours on the way); unless another class was
+    the nearest for that, from where on the ways part, and the rates differ as from
+    order to order."""
     (net, x), epsilon = trained, 0.15 if norm == np.inf else 3.0
     ours, other, cosines = [], [], []
     for seed in range(4):
@@ -223,8 +224,10 @@ def test_it_agrees_with_art(peer, trained, norm, monkeypatch):
         cosines.append(v @ w / np.linalg.norm(v) / np.linalg.norm(w))
         other.append(rate)
         ours.append(shift.fooling_rate(net, x))
-    assert np.median(cosines) > 0.9 and min(ours) > 0.3
-    assert np.mean(ours) == pytest.approx(np.mean(other), abs=0.03)
+    same = np.array(cosines) > 0.98
+    assert same.sum() >= 3 and min(ours) > 0.5
+    assert np.abs(np.subtract(ours, other)[same]).max() < 0.02
+    assert np.mean(ours) == pytest.approx(np.mean(other), abs=0.05)
 
 
 @pytest.mark.slow

@@ -7,12 +7,13 @@ made of networks already trained, and is a model.
 """
 from npgm import names
 from npgm.defences.adversarial_training import AdversarialTraining
-from npgm.defences.distillation import Distillation
+from npgm.defences.distillation import Distillation, Taught
 from npgm.defences.moving_target import MovingTarget
 
 DEFENCES = {"adversarial_training": AdversarialTraining, "distillation": Distillation}
 
-__all__ = ["DEFENCES", "AdversarialTraining", "Distillation", "MovingTarget", "make"]
+__all__ = ["DEFENCES", "AdversarialTraining", "Distillation", "MovingTarget", "Taught",
+           "make"]
 
 
 def make(name, **hyperparameters):

@@ -20,43 +20,64 @@ class Distillation:
     which an attack begins, is rounded away. Nothing else protects it (Carlini and
     Wagner 2016, arXiv 1607.04311): `losses.log_odds` does not see the factor T.
 
-    temperature: T > 0, what logits are divided by; the paper tries 1 to 100. teacher: a
-    network trained at T; None: `npgm.train` trains one first, from the same weights, on
-    the same batches, with as many updates of the same optimizer, and keeps its
-    checkpoint beside the student's, as teacher-NAME. dz has a factor 1 / T, as in the
-    paper: optimizers that see the scale of a gradient need a larger learning rate.
+    temperature: T > 0, what logits are divided by; the paper tries 1 to 100. The
+    teacher is trained by `npgm.train` before the student, from the same weights, on the
+    same batches, with as many updates of the same optimizer; its checkpoint stands
+    beside the student's, as teacher-NAME. `Taught` has one of your own. dz has a factor
+    1 / T, as in the paper: optimizers that see the scale of a gradient need a larger
+    learning rate.
 
     Of the extension (Papernot and McDaniel 2017, arXiv 1705.05264) nothing is here: it
     needs dropout, to estimate a teacher's uncertainty, and a class for outliers.
     """
 
     temperature: float = 20
-    teacher: object = None
 
     def __post_init__(self):
-        T = checks.number("temperature", self.temperature, above=True)
-        object.__setattr__(self, "temperature", T)
-        if self.teacher is not None and not callable(
-                getattr(self.teacher, "logits", None)):
-            raise InputError(f"teacher is {self.teacher!r}: give a network, or None to "
-                             "have one trained")
+        object.__setattr__(self, "temperature", checks.number(
+            "temperature", self.temperature, above=True))
 
     def begin(self, loss, teach):
         """What `npgm.train` asks for before the first update: (the loss, the defence)
         that the student is trained with. teach(loss) -> a network trained as the
         student will be, but with that loss and on the labels."""
-        if loss is not cross_entropy:
-            raise InputError("distillation trains by cross_entropy: leave out loss")
-        T, teacher = self.temperature, self.teacher
-        if teacher is None:
-            teacher = teach(at_temperature(cross_entropy, T))
-        teacher = teacher.compiled() if hasattr(teacher, "compiled") else teacher
-        return (at_temperature(soft_cross_entropy, T),
+        _check(loss)
+        teacher = teach(at_temperature(cross_entropy, self.temperature))
+        return Taught(self.temperature, teacher).begin(loss, teach)
+
+    def examples(self, model, x, y):
+        """InputError: what there is to learn a teacher has to say."""
+        raise InputError("distillation has no teacher yet: npgm.train trains one")
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Distillation by a teacher that is there: any object with logits, trained at
+    `temperature`."""
+
+    temperature: float
+    teacher: object
+
+    def __post_init__(self):
+        object.__setattr__(self, "temperature", checks.number(
+            "temperature", self.temperature, above=True))
+        if not callable(getattr(self.teacher, "logits", None)):
+            raise InputError(f"teacher is {self.teacher!r}: give a network")
+
+    def begin(self, loss, teach):
+        """(the student's loss, the teacher as it answers fastest)."""
+        _check(loss)
+        teacher = (self.teacher.compiled() if hasattr(self.teacher, "compiled")
+                   else self.teacher)
+        return (at_temperature(soft_cross_entropy, self.temperature),
                 dataclasses.replace(self, teacher=teacher))
 
     def examples(self, model, x, y):
         """x (N, D), y (N,) -> x, F(x) (N, C): the batch with the teacher's labels."""
-        if self.teacher is None:
-            raise InputError("distillation has no teacher yet: npgm.train trains one")
         z = self.teacher.logits(x)
         return x, softmax(z / z.dtype.type(self.temperature))[0]
+
+
+def _check(loss):
+    if loss is not cross_entropy:
+        raise InputError("distillation trains by cross_entropy: leave out loss")
