@@ -155,7 +155,7 @@ def soft_cross_entropy(z, y):
 
 def at_temperature(loss, T):
     """The loss of z / T, and its gradient to z: what a softmax at temperature T > 0
-    makes of it. A network trained with it has logits some T times as large."""
+    makes of it. T times the logits do at T what they do at 1 without."""
     T = checks.number("temperature", T, above=True)
 
     def tempered(z, y):

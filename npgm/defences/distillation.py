@@ -16,8 +16,8 @@ class Distillation:
         F(x) = softmax(z(x) / T),    J = -sum_k F_k(x) log softmax(z_student(x) / T)_k
 
     The student is what is kept, and is used, and attacked, at temperature 1: its logits
-    are some T times as large as without, the softmax saturates, and p - onehot(y), with
-    which an attack begins, is rounded away. Nothing else protects it (Carlini and
+    grow with T, to T times as large if training goes on long enough, the softmax
+    saturates, and p - onehot(y), with which an attack begins, is rounded away. Nothing else protects it (Carlini and
     Wagner 2016, arXiv 1607.04311): `losses.log_odds` does not see the factor T.
 
     temperature: T > 0, what logits are divided by; the paper tries 1 to 100. The
