@@ -285,8 +285,9 @@ def test_a_stored_run_killed_in_either_ends_with_the_same_bits(
 
 @pytest.mark.slow
 def test_it_is_masking_by_rounding():
-    """Logits grow with T, some T / 2 times here, and with them the share of images whose residual is
-    rounded away; divided by T, or repaired, the attack finds what it found before."""
+    """Logits grow with T, some T / 2 times here, and with them the share of images
+    whose residual is rounded away; divided by T, or repaired, the attack finds what it
+    found before."""
     whole, T = npgm.load_dataset(), 40
     data = dataclasses.replace(whole, x_train=whole.x_train[:3000],
                                y_train=whole.y_train[:3000])

@@ -17,8 +17,9 @@ class Distillation:
 
     The student is what is kept, and is used, and attacked, at temperature 1: its logits
     grow with T, to T times as large if training goes on long enough, the softmax
-    saturates, and p - onehot(y), with which an attack begins, is rounded away. Nothing else protects it (Carlini and
-    Wagner 2016, arXiv 1607.04311): `losses.log_odds` does not see the factor T.
+    saturates, and p - onehot(y), with which an attack begins, is rounded away.
+    Nothing else protects it (Carlini and Wagner 2016, arXiv 1607.04311):
+    `losses.log_odds` begins with numbers that are not small, whatever T.
 
     temperature: T > 0, what logits are divided by; the paper tries 1 to 100. The
     teacher is trained by `npgm.train` before the student, from the same weights, on the
