@@ -122,3 +122,10 @@ def test_where_a_layer_is_silent_the_gradient_is_lost():
         result = CarliniWagner(norm, c=10, steps=60, learning_rate=0.1)(
             net, np.array([[0.5]]), np.array([0]))
         assert result.status.tolist() == ["gradient_lost"] and result.lost_at[0] > 1
+
+
+@pytest.mark.parametrize("norm", [2, np.inf])
+def test_it_leaves_an_exact_tie(norm):
+    net, x = affine(np.eye(2), [0, 0], "float32"), np.full((1, 2), 0.75, "float32")
+    result = CarliniWagner(norm, steps=50, c=1)(net, x, np.array([0]))
+    assert result.status.tolist() == ["fooled"] and result.linf.max() < 0.01

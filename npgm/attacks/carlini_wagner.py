@@ -41,11 +41,11 @@ class CarliniWagner(Attack):
     of the distance found, from the point found; where it fails with c raised tenfold up
     to 20, it is bisected between that and the distance, to 0.5 %.
 
-    kappa: by how much the logit must lead, in units of logits. steps: of Adam, at most,
-    two calls of the model each; a run ends where its objective no longer falls.
-    search_steps: how many c, or pairs of tau and c, are tried. learning_rate: of Adam,
-    in units of w: of the norm inf, which shows its steps, take less. c: the first.
-    clip: (low, high). target: see Attack.
+    kappa: by how much the logit must lead, in units of logits; what is but rounding is
+    no lead. steps: of Adam, at most, two calls of the model each; a run ends where its
+    objective no longer falls. search_steps: how many c, or pairs of tau and c, are
+    tried. learning_rate: of Adam, in units of w; of the norm inf, which shows its
+    steps, take less. c: the first. clip: (low, high). target: see Attack.
 
     x_adv is the nearest point met that is misclassified, by kappa, or x, where an
     example stays that is so from the start. One is valid if the gradient of f at x was
@@ -96,6 +96,8 @@ class _Search:
         c, fails, succeeds = np.full(N, self.attack.c), np.zeros(N), np.full(N, np.inf)
         for _ in range(self.attack.search_steps):
             going = self.going
+            if not going.size:
+                break
             met = self.descend(self.x, c)
             succeeds[going[met]], fails[going[~met]] = c[going[met]], c[going[~met]]
             c = np.where(np.isinf(succeeds), DECADE * c, (fails + succeeds) / 2)
@@ -108,6 +110,8 @@ class _Search:
         c, tau, fails = np.full(N, self.attack.c), np.full(N, high - low), np.zeros(N)
         for _ in range(self.attack.search_steps):
             going = self.going
+            if not going.size:
+                break
             met = self.descend(self.best, c, tau)
             spent = DECADE * c[going] > LARGEST[np.inf]
             failed = going[~met & spent]
@@ -159,10 +163,11 @@ class _Search:
         whether each is where it is to go."""
         z, vjp = linearize(self.model, x_adv)
         lead, dz = evaluate(self.aim.loss, z, self.aim.labels[at])
-        short = lead < self.attack.kappa
+        least = np.maximum(self.attack.kappa, rounding(z))
+        short = lead <= least
         g = vjp(np.where(short[:, None], dz, 0).astype(z.dtype))
         finite = finite_rows(z) & finite_rows(g)
-        inside = finite & ~short & (lead > rounding(z))
+        inside = finite & ~short
         r = x_adv - self.x[at]
         length = np.linalg.norm(r.astype("float64"), self.attack.norm, axis=1)
         nearer = at[better := inside & (length < self.length[at])]
@@ -171,7 +176,7 @@ class _Search:
         self.lost_at[lost] = self.looks[lost]
         self.looks[at] += 1
         self.finite[at] &= finite
-        return -np.minimum(lead, self.attack.kappa), -g, inside
+        return -np.minimum(lead, least), -g, inside
 
 
 def penalty(r, tau):
