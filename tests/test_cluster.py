@@ -351,6 +351,6 @@ def test_a_process_does_a_run_and_is_stopped(terms, make_run, tmp_path, monkeypa
 
 @slow
 def test_a_process_that_is_killed_says_so(terms, make_run, monkeypatch):
-    """Once its reader has waited for its end."""
+    """Here before it has read what it was asked."""
     monkeypatch.setattr(child.sys, "executable", shutil.which("false"))
     assert child.ask({"terms": terms}) == {"killed": 1}

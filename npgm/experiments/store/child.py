@@ -5,6 +5,7 @@ any time, and what becomes of it harms nobody else.
 A request and its answer are a line of JSON each. The end of the pipe that the request
 came through, or of whoever wrote it, means save and stop.
 """
+import contextlib
 import json
 import os
 import subprocess
@@ -93,18 +94,16 @@ def ask(request, wanted=lambda: True):
     provenance.plain_surroundings(environment)
     with subprocess.Popen([sys.executable, "-m", __name__], env=environment, text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        try:
+        with contextlib.suppress(OSError):      # it ended before it read
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
-            while process.poll() is None and wanted():
-                try:
-                    process.wait(LOOK)
-                except subprocess.TimeoutExpired:
-                    continue
+        while process.poll() is None and wanted():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK)
+        with contextlib.suppress(OSError):
             process.stdin.close()
+        try:
             process.wait(GRACE + 2)
-        except OSError:         # it has ended
-            pass
         except subprocess.TimeoutExpired:
             process.kill()
         answer = process.stdout.read()
