@@ -44,8 +44,21 @@ ENTRIES = {
         for size in STEP_SIZES)],
     "pictures_0.25_2": [f"{name}_{digit}_{attack}" for name in (
         "confidence", "size", *TEXTS) for digit in (0, 1) for attack in (
-        "none", "fgsm", "fgsm_repaired", "deepfool", "random_sign")]}
+        "none", "fgsm", "fgsm_repaired", "deepfool", "random_sign")],
+    **{f"attack {attack}_0.25": ["error", "rounded", "silent", "otherwise", "l0", "l2",
+                                 "linf", "calls", "milliseconds"] for attack in (
+        "random_sign", "fgsm", "fgsm:loss=log_odds", "pgd", "pgd:loss=log_odds",
+        "universal", "substitute", "deepfool", "jsma", "lbfgs:target=next",
+        "carlini_wagner")}}
 PLACES = [(measure, entry) for measure, names in ENTRIES.items() for entry in names]
+
+
+# Of the experiment that measures its seven networks together.
+TOGETHER = {"transfer": {name: [[50.0] * 7] * 7 for name in (
+    "FGSM, repaired", "PGD, repaired", "DeepFool", "universal, unseen images")},
+    "moving_target": {"strategy": [0.25] * 4, "natural_error": 2.0, **dict.fromkeys((
+        "FGSM, repaired", "PGD, repaired", "DeepFool", "universal, unseen images"),
+        60.0)}}
 
 
 def value(seed, step, measure, entry):
@@ -73,6 +86,7 @@ def result(experiment, steps=300, seeds=3, data="checksum", diverged=()):
     stamp = results.stamp(steps, data, "elsewhere")
     return {"experiment": experiment.name, "stamp": stamp,
             "rows": experiment.rows(wanted, records(wanted, diverged=diverged)),
+            **({"together": [TOGETHER] * seeds} if experiment.together else {}),
             "provenance": {
                 "settings": {"steps": steps, "seeds": seeds, "data": data},
                 "runs": {run.hash: {"configuration": run.configuration}

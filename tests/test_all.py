@@ -38,9 +38,9 @@ def test_every_run_is_asked_for_once_with_all_measures(asked, run_all, data):
     for experiment in EXPERIMENTS.values():
         for one in experiment.wanted(300, 3, checksum):
             wanted.setdefault(one.hash, set()).update(experiment.measures)
-    assert len(asked) == len(wanted) == 78
+    assert len(asked) == len(wanted) == 81
     assert {one.hash: set(measures) for one, measures in asked} == wanted
-    assert [bool(one.defence) for one, _ in asked] == [True] * 3 + [False] * 75
+    assert [bool(one.defence) for one, _ in asked] == [True] * 6 + [False] * 75
 
 
 def test_an_experiment_that_fails_does_not_stop_the_others(asked, run_all, capsys):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up import ENTRIES
 from test_measures import dataset, network
 
 from npgm import plots
@@ -28,6 +29,11 @@ def test_an_attacks_error_and_what_it_did_not_fool(name, error, rounded, silent)
     assert (found["error"], found["rounded"], found["silent"]) == (
         error, rounded, silent)
     assert found["otherwise"] == 100 - error - rounded - silent
+
+
+def test_entries_have_the_names_that_records_know_them_by():
+    found = named("attack fgsm_0.25")(NET, DATA)
+    assert set(found) == set(ENTRIES["attack fgsm_0.25"])
 
 
 def test_distances_are_medians_over_the_fooled():

@@ -218,7 +218,8 @@ def numbers(ordinary):
 
 def test_measures_have_the_names_that_records_know_them_by(numbers):
     assert {name: set(taken) for name, taken in numbers.items()} == {
-        name: set(entries) for name, entries in ENTRIES.items()}
+        name: set(entries) for name, entries in ENTRIES.items()
+        if not name.startswith("attack ")}
 
 
 @pytest.mark.parametrize("quantity, epsilons", [

@@ -45,10 +45,10 @@ def test_rows_are_told_apart_and_summed_up(experiment):
     for row in found:
         assert len(row["runs"]) == len(row["diverged_at"]) == 3
         for quantity in experiment.quantities:
-            entry = quantity.entry_in(row)
-            assert entry in ENTRIES[quantity.measure]
+            entry, measure = quantity.entry_in(row), quantity.measure_in(row)
+            assert entry in ENTRIES[measure]
             assert row[quantity.name]["values"] == [
-                value(seed, row.get("step", 300), quantity.measure, entry)
+                value(seed, row.get("step", 300), measure, entry)
                 for seed in range(3)]
 
 

@@ -3,7 +3,7 @@ import importlib
 
 STUDIES = ("table2", "fig1", "fig2", "fig3", "reduction", "optimizer_comparison",
            "discussion", "adam_as_printed", "repair", "timeline",
-           "silent_layers", "adversarial")
+           "silent_layers", "adversarial", "attack_comparison")
 
 EXPERIMENTS = {experiment.name: experiment for experiment in (
     importlib.import_module(f"{__name__}.{study}").EXPERIMENT for study in STUDIES)}
