@@ -107,7 +107,7 @@ def _together(experiment, request, wanted):
     """
     if not experiment.together:
         return {}
-    say(f"measuring {experiment.name}'s networks together", error=True)
+    say(f"{experiment.name}: measuring all networks of a seed together", error=True)
     data, found = load_dataset(request.data), []
     for start in range(0, len(wanted), len(experiment.runs)):
         runs = wanted[start:start + len(experiment.runs)]

@@ -4,7 +4,7 @@ import warnings
 import numpy as np
 
 from npgm import attacks, names
-from npgm.attacks.result import ALREADY_WRONG, FOOLED
+from npgm.attacks.result import ALREADY_WRONG, FOOLED, GRADIENT_LOST, NO_GRADIENT
 from npgm.diagnosis.causes import gradients
 from npgm.experiments.measures.measure import FIRST, family, percent, some
 
@@ -15,9 +15,8 @@ ROUNDED = ("label_rounded", "residual_rounded")
 @family("attack", last_only=True)
 def attack(net, data, epsilon, what):
     """An attack on some test images: its error; what kept it from those it did not
-    fool: a residual rounded to zero, silent layers, or neither, the cause of each
-    image's gradient (npgm.diagnosis.causes); medians of the distances of those it
-    fooled; and what it cost, an image.
+    fool, a residual rounded to zero, silent layers, or neither; medians of the
+    distances of those it fooled; and what it cost, an image.
 
     what: its text, and behind an @ of which source it is, if it is a user's own.
     epsilon: None, or that of an attack that has one.
@@ -29,15 +28,25 @@ def attack(net, data, epsilon, what):
     x, y = some(data, FIRST if sized else FEW)
     with warnings.catch_warnings():     # what the attack says of its hyperparameters
         warnings.simplefilter("ignore")     # is of no use beside a progress bar
-        result = attacks.make(name, **given)(net, x, y)
-    held = ~result.success & (result.status != ALREADY_WRONG)
-    cause = gradients(net.compiled(), x, y, scale=1.0).cause
-    rounded, silent = np.isin(cause, ROUNDED), cause == "silent"
-    return {"error": percent(result.success), "rounded": percent(held & rounded),
-            "silent": percent(held & silent),
-            "otherwise": percent(held & ~rounded & ~silent),
+        made = attacks.make(name, **given)
+        result = made(net, x, y)
+    return {"error": percent(result.success), **_kept(made, result, net, y),
             **_distances(result), "calls": result.queries / len(x),
             "milliseconds": 1000 * result.seconds / len(x)}
+
+
+def _kept(made, result, net, y):
+    """Shares of the images held: by rounding, where the attack goes by cross-entropy
+    away from the label and the residual there is rounded (npgm.diagnosis.causes); by
+    silent layers, where any other gradient of its is exactly zero; otherwise."""
+    held = ~result.success & (result.status != ALREADY_WRONG)
+    rounded = np.zeros_like(held)
+    if getattr(made, "loss", None) == "cross_entropy" and result.target is None:
+        found = gradients(net.compiled(), result.x, y, scale=1.0)
+        rounded = held & np.isin(found.cause, ROUNDED)
+    silent = held & ~rounded & np.isin(result.status, (NO_GRADIENT, GRADIENT_LOST))
+    return {"rounded": percent(rounded), "silent": percent(silent),
+            "otherwise": percent(held & ~rounded & ~silent)}
 
 
 def _distances(result):

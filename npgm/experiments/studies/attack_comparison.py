@@ -27,6 +27,7 @@ MOVED = {"FGSM, repaired": attacks.FGSM(protocol.EPSILON, "log_odds"),
          "PGD, repaired": attacks.PGD(protocol.EPSILON, loss="log_odds"),
          "DeepFool": attacks.DeepFool(np.inf)}
 UNIVERSAL = "universal, unseen images"      # made of as many training images
+ROWS = {UNIVERSAL: "universal"}
 # The moving target's networks, the first of NETWORKS; what it plays against.
 TARGETS, PLAYED = len(protocol.TABLE2), ("FGSM, repaired", "PGD, repaired")
 
@@ -82,12 +83,14 @@ def draw(result):
     rows = result["rows"]
     networks = list(dict.fromkeys(map(name_of, rows)))
     made = result["together"][0]["transfer"]
+    moving = {ROWS.get(name, name): np.mean([
+        found["moving_target"][name] for found in result["together"]]) for name in made}
     figure, axes = plots.new(len(made), width=15, height=11, rows=2,
                              gridspec_kw={"height_ratios": [2, 1]})
     grid = axes[0, 0].get_gridspec()
     for ax in axes[0]:
         ax.remove()
-    _errors(figure.add_subplot(grid[0, :]), rows, networks)
+    _errors(figure.add_subplot(grid[0, :]), rows, networks, moving)
     names = [name.replace("\n", " ") for name in networks]
     for ax, name in zip(axes[1], made):
         matrix = np.mean([found["transfer"][name] for found in result["together"]],
@@ -100,9 +103,11 @@ def draw(result):
     return figure
 
 
-def _errors(ax, rows, networks):
-    errors, words = np.full((2, len(ATTACKS), len(networks)), None)
-    for i, attack in enumerate(ATTACKS):
+def _errors(ax, rows, networks, moving):
+    errors, words = np.full((2, len(ATTACKS), len(networks) + 1), None)
+    for i, (attack, called) in enumerate(ATTACKS.items()):
+        if called in moving:
+            errors[i, -1], words[i, -1] = moving[called], f"{moving[called]:.1f}"
         for row in select(rows, attack=attack):
             j = networks.index(name_of(row))
             errors[i, j] = mean(row, "error")
@@ -110,10 +115,11 @@ def _errors(ax, rows, networks):
             why = ", ".join(f"{name} {share:.0f}" for name, share in kept.items()
                             if share >= 1)
             words[i, j] = f"{errors[i, j]:.1f}" + f"\n{why}" * bool(why)
-    plots.matrix(ax, errors.astype(float), networks, [*ATTACKS.values()], words)
+    plots.matrix(ax, errors.astype(float), [
+        *networks, "moving target\nof the first four"], [*ATTACKS.values()], words)
     ax.set_title("error (%) under each attack; below it, the share of all images that "
-                 "it did not fool and whose gradient is rounded to zero or meets a "
-                 "silent layer", fontsize=10)
+                 "it did not fool because the residual is rounded to zero, or because "
+                 "the layers are silent", fontsize=10)
 
 
 def _measured(name, heading, digits=1):
