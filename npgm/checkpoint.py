@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import json
 import os
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -101,8 +102,12 @@ def identity(trainer, data, batch_size, seed, steps):
 
 def digest_of(thing):
     """SHA-256 over the source of a user's own class or function, an optimizer's rule
-    included."""
-    parts = [_text(thing), _text(getattr(thing, "rule", None))]
+    included, and of the module it stands in, whose other parts it may call."""
+    try:
+        module = inspect.getsource(sys.modules[thing.__module__])
+    except (OSError, TypeError, KeyError, AttributeError):      # typed at a prompt
+        module = ""
+    parts = [_text(thing), _text(getattr(thing, "rule", None)), module]
     return _digest(json.dumps(parts).encode())
 
 

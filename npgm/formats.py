@@ -9,6 +9,7 @@ import numpy as np
 from npgm import storage
 from npgm.errors import InputError
 
+LIBRARIES = {".safetensors": "safetensors.numpy", ".onnx": "onnx"}
 PACKAGES = {"sklearn": "scikit-learn"}      # where pip calls it otherwise
 
 
@@ -20,6 +21,12 @@ def library(name):
         root = name.partition(".")[0]
         raise InputError(f"{root} cannot be imported ({error}): python -m pip install "
                          f"{PACKAGES.get(root, root)}") from error
+
+
+def check(path):
+    """InputError if a file that ends so cannot be written for want of a library."""
+    if needed := LIBRARIES.get(Path(path).suffix):
+        library(needed)
 
 
 def write(path, arrays):

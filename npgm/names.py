@@ -46,6 +46,12 @@ def make(kind, name, known, hyperparameters):
         if given not in fields:
             raise InputError(f"{kind} {name} has no {given!r}: "
                              f"{nearest(given, fields)}it has {', '.join(fields)}")
+    missing = [field.name for field in dataclasses.fields(cls)
+               if field.name not in hyperparameters and field.init
+               and field.default is field.default_factory is dataclasses.MISSING]
+    if missing:
+        raise InputError(f"{kind} {name} needs {', '.join(missing)}: give "
+                         f"{name}:{missing[0]}=...")
     return cls(**hyperparameters)
 
 

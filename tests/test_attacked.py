@@ -45,7 +45,7 @@ def test_distances_are_medians_over_the_fooled():
 
 
 def test_an_attack_without_an_epsilon_needs_none():
-    found = named("attack deepfool:norm=2")(NET, DATA)
+    found = named("attack deepfool:norm=2_none")(NET, DATA)
     assert found == {**named("attack deepfool:norm=2_0.25")(NET, DATA),
                      "milliseconds": found["milliseconds"]}
     # The nearest point of another class: pixel 0 down and another up by half the lead.

@@ -3,7 +3,7 @@ import importlib
 import json
 import linecache
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,7 @@ from npgm import names
 from npgm.data import MNIST_CHECKSUM
 from npgm.errors import DataError, InputError
 from npgm.experiments import protocol
+from npgm.experiments.measures import named
 from npgm.experiments.store.run import Run
 from npgm.experiments.studies import EXPERIMENTS
 from npgm.experiments.sweeps import design, menu, options
@@ -120,7 +121,13 @@ def test_what_is_wrong_in_a_file_is_told_with_its_name(text, kind, words, tmp_pa
     ({"measures": "pgd:stepz=3"}, "is it 'steps'"),
     ({"measures": "pgd:epsilon=0.1"}, "one of epsilons"),
     ({"measures": "no.such:Attack"}, "no.such"),
-    ({"name": "table2"}, "name"), ({"name": "../x"}, "name")])
+    ({"name": "table2"}, "name"), ({"name": "../x"}, "name"),
+    ({"name": "train"}, "name"),
+    ({"name": 101 * "x"}, "up to 100"), ({"set": 5}, "key=value"),
+    ({"set": [1, 2]}, "key=value"), ({"set": ["a=1", "a=2"]}, "a key twice"),
+    ({"seeds": []}, "seeds"), ({"seeds": "0-999999999"}, "at most 10,000"),
+    ({"learning_rates": 10 ** 400}, "learning_rate"),
+    ({"measures": "transfer"}, "transfer needs source")])
 def test_what_is_wrong_is_told_in_a_line_with_the_nearest(given, words):
     with pytest.raises(InputError, match=words) as error:
         options.read(given)
@@ -130,6 +137,14 @@ def test_what_is_wrong_is_told_in_a_line_with_the_nearest(given, words):
 def test_a_hyperparameter_that_no_optimizer_has():
     with pytest.raises(InputError, match="sgd and adam has no 'beta3': is it 'beta"):
         experiment(optimizer="sgd,adam", set={"beta3": 0.5})
+
+
+@pytest.mark.parametrize("given", [
+    {"optimizer": "adam:beta1=0.5", "set": "beta1=0.9"},
+    {"set": "learning_rate=0.1", "learning_rates": "0.2"}])
+def test_what_is_given_twice_is_told(given):
+    with pytest.raises(InputError, match="given twice"):
+        experiment(**given)
 
 
 def test_a_training_has_one_of_each():
@@ -194,7 +209,7 @@ def test_measures_are_asked_for_at_every_epsilon_and_of_the_last_network():
                        epsilons="0.1,0.25")
     assert set(found.measures) == {
         "natural", "fgs_0.1", "fgs_0.25", "frs_0.1", "frs_0.25", "activity",
-        "attack pgd:steps=3_0.1", "attack pgd:steps=3_0.25", "attack deepfool"}
+        "attack pgd:steps=3_0.1", "attack pgd:steps=3_0.25", "attack deepfool_none"}
     assert all(name.startswith("at last: ") for name in found.needed)
     assert experiment("train").needed == ("natural", "fgs_0.25")
 
@@ -241,6 +256,56 @@ def test_ones_own_is_another_once_it_was_edited(tmp_path, monkeypatch):
     assert wanted(optimizer="mine_to_be_edited:Mine")[0].own != run.own
     with pytest.raises(DataError, match="Mine was edited since"):
         run.parts()
+
+
+def test_an_edited_helper_makes_another_loss(tmp_path, monkeypatch):
+    path = tmp_path / "loss_with_a_helper.py"
+    path.write_text("SIGN = 1\n\n\ndef mine(z, y):\n    return z[:, 0], SIGN * z\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "loss_with_a_helper:mine"
+    (run,), measures = wanted(loss=text), experiment(
+        measures=f"pgd:loss={text},steps=5").measures
+    path.write_text(path.read_text().replace("SIGN = 1", "SIGN = -1"))
+    linecache.clearcache()
+    importlib.reload(sys.modules["loss_with_a_helper"])
+    assert wanted(loss=text)[0].hash != run.hash
+    again = experiment(measures=f"pgd:steps=5,loss={text}")
+    assert len(again.measures) == len(measures) == 2 and again.measures != measures
+    with pytest.raises(DataError, match="edited since"):
+        named(measures[1])(None, None)
+
+
+def test_hyperparameters_in_another_order_are_the_same_measure():
+    assert experiment(measures="pgd:steps=5,loss=log_odds").measures == experiment(
+        measures="pgd:loss=log_odds,steps=5").measures
+
+
+@dataclass(frozen=True)
+class Counting(Adam):
+    """One with a hyperparameter that a run has, too."""
+
+    steps: int = 3
+
+
+def test_a_hyperparameter_may_be_called_as_a_field_of_a_run():
+    found = experiment(optimizer=f"{__name__}:Counting", set="steps=3,4",
+                       steps="60,120")
+    assert {"optimizer_steps", "steps"} <= set(found.keys)
+    assert len(found.groups(found.wanted(60, 1, ""))) == 4
+
+
+@dataclass(frozen=True)
+class Demanding(Adam):
+    """One with a hyperparameter that has to be given."""
+
+    learning_rate: float = field()
+
+
+def test_what_has_to_be_given_is_named():
+    with pytest.raises(InputError, match="needs learning_rate"):
+        experiment(optimizer=f"{__name__}:Demanding")
+    run, = wanted(optimizer=f"{__name__}:Demanding:learning_rate=0.5")
+    assert run.hyperparameters["learning_rate"] == 0.5
 
 
 def test_runs_of_ours_have_no_digest():

@@ -171,11 +171,56 @@ def test_the_time_is_at_least_that_of_the_longest_run(data, tmp_path, monkeypatc
     (["sweep", "--optimizer", "adm"], ["is it 'adam'"]),
     (["sweep", "--quick", "--steps", "9"], ["--quick", "--steps"]),
     (["train", "--seeds", "x"], ["seeds", "'x'"]),
-    (["sweep", "--set", "decay"], ["key=value"])])
+    (["sweep", "--set", "decay"], ["key=value"]),
+    (["sweep", "--set", "nope=1"], ["adam has no 'nope'"]),
+    (["sweep", "--config", "nope.toml"], ["nope.toml cannot be read"]),
+    (["sweep", "--config", "."], [". cannot be read"]),
+    (["sweep", "--save", "x.npz"], ["save is of a training"]),
+    (["train", "--learning-rates", "0.1,0.2"], ["train takes one"])])
 def test_a_wrong_command_is_refused(arguments, words, capsys):
     status = here(*arguments)
     out, err = capsys.readouterr()
     assert_refused(subprocess.CompletedProcess(arguments, status, out, err), 2, *words)
+
+
+def test_the_name_of_a_folder_may_be_that_of_an_experiment(data, tmp_path, monkeypatch,
+                                                           capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimate, "SECONDS", 0.01)
+    assert here("table2", "--data", data, "--out", "train", "--dry-run") == 0
+    assert "4 runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--batch-size", 5000], "a batch takes 5000"),
+    (["--save", "nowhere/x.npz"], "nowhere is no folder")])
+def test_what_cannot_be_done_is_told_before_the_work(arguments, words, data, tmp_path,
+                                                     capsys):
+    assert here("train", "--data", data, "--out", tmp_path, "--hidden", 8, *arguments,
+                "--dry-run") == 1
+    out, err = capsys.readouterr()
+    assert words in err and not out
+
+
+@pytest.mark.parametrize("given", [
+    {"steps": 0}, {"steps": 1.5}, {"steps": "x"}, {"seeds": 0}, {"seeds": [0, "a"]},
+    {"jobs": -1}, {"jobs": "x"}, {"data": 5}, {"cluster": "nowhere"},
+    {"save": "x.npz"}])
+@pytest.mark.parametrize("name", ["table2", "sweep"])
+def test_what_python_gives_is_checked(name, given):
+    with pytest.raises(InputError, match=next(iter(given)) + "|seed|give tcp"):
+        npgm.experiments.run(name, dry_run=True, **given)
+
+
+def test_python_takes_arrays_and_a_files_seeds(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(estimate, "SECONDS", 0.01)
+    (tmp_path / "cfg.toml").write_text("seeds = 3\nhidden = 8\nbatch_size = 10\n")
+    assert npgm.experiments.run(
+        "sweep", config=tmp_path / "cfg.toml", data=data, out=tmp_path / "out",
+        learning_rates=np.array([0.1, 0.2]), dry_run=True) is None
+    assert capsys.readouterr().out.startswith("6 runs")
+    with pytest.raises(InputError, match="path is 5"):
+        npgm.experiments.load(5)
 
 
 def test_what_python_is_told_of_names():

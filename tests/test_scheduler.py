@@ -52,7 +52,8 @@ def test_a_diverged_row_says_so(make_run, data_folder, tmp_path):
     line = tables.markdown(TABLE2.headed(found), found).splitlines()[2]
     assert line.startswith("| sgd | diverged |")
     results.write(tmp_path, TABLE2, {"rows": found, "stamp": "", "provenance": {
-        "settings": {"seeds": 1, "steps": 120}, "training_seconds": 1.0}})
+        "settings": {"seeds": 1, "steps": 120}, "training_seconds": 1.0,
+        "runs": {run.hash: {"configuration": run.configuration} for run in wanted}}})
     assert "NaN" not in (tmp_path / "table2.json").read_text()
     assert storage.read_json(tmp_path / "table2.json")["rows"] == found
     assert (tmp_path / "table2.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")

@@ -35,22 +35,15 @@ def main(arguments=None):
 def run(name, request):
     """What was asked for, by its name."""
     default = request.out == DEFAULT_OUT
-    if name == verdicts.NAME:
+    if name == "all":
+        run_all(request)
+    elif name == verdicts.NAME:
         verdicts.main(request.out, or_committed=default)
     elif name == report.NAME:
         report.main(request.out, EXPERIMENTS, or_committed=default)
     else:
-        experiments = (EXPERIMENTS.values() if name == "all" else [
-            design.experiment(name, request.options) if request.options
-            else EXPERIMENTS[name]])
-        if request.dry_run or request.options:
-            announce(experiments, request)
-        if request.dry_run:
-            return
-        if name == "all":
-            run_all(request)
-        else:
-            execute(*experiments, request)
+        execute(design.experiment(name, request.options) if request.options
+                else EXPERIMENTS[name], request)
 
 
 def run_all(request):
@@ -58,6 +51,9 @@ def run_all(request):
     the others; in the end it is told and NpgmError is raised."""
     for experiment in EXPERIMENTS.values():
         checksum = prepare(experiment, request)
+    if request.dry_run:
+        announce(EXPERIMENTS.values(), request)
+        return
     failed = []
     if request.fresh:                   # here, because experiments share their runs
         for experiment in EXPERIMENTS.values():

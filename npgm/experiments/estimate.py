@@ -41,21 +41,20 @@ def _multiplications(run, data):
 def _of_an_update(run, data):
     """Seconds of an update of a fresh network; 0 for a run that cannot begin, which
     the run itself will tell."""
-    net = MLP.initialize((data.x_train.shape[1], *run.hidden, data.classes),
-                         run.seed, run.dtype, run.scheme)
-    optimizer, defence = run.parts()
-
     def update(t):
         rows = batch_rows(len(data.y_train), run.batch_size, run.seed, t)
         trainer.update(data.x_train[rows].astype(run.dtype), data.y_train[rows])
 
     try:
+        net = MLP.initialize((data.x_train.shape[1], *run.hidden, data.classes),
+                             run.seed, run.dtype, run.scheme)
+        optimizer, defence = run.parts()
         trainer = Trainer(net, optimizer, run.loss, defence)
         for t in range(1, WARM + 1):
             update(t)
         start = time.perf_counter()
         while time.perf_counter() < start + SECONDS:
             update(t := t + 1)
-    except NpgmError:
+    except (NpgmError, MemoryError):
         return 0.0
     return (time.perf_counter() - start) / (t - WARM)

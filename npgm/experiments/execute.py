@@ -4,12 +4,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from npgm import plots, provenance, sources, storage, tables
+from npgm import checks, formats, plots, provenance, sources, storage, tables
 from npgm.data import MNIST_CHECKSUM, load_dataset
-from npgm.errors import DataError
+from npgm.errors import DataError, InputError
 from npgm.experiments import estimate, protocol
 from npgm.experiments.output import results
-from npgm.experiments.store import scheduler, worker
+from npgm.experiments.store import cluster, scheduler, worker
 from npgm.experiments.store.record import progress_of, records_of
 from npgm.experiments.store.run import folder_of
 from npgm.network import MLP
@@ -39,11 +39,29 @@ class Request:
     save: Path | None = None
     cluster: str | None = None
 
+    def __post_init__(self):
+        """Checked, paths as such. Raises InputError."""
+        for name in ("steps", "jobs"):
+            checks.count(name, getattr(self, name))
+        for name in ("out", "data", "save"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                object.__setattr__(self, name, Path(value))
+            elif not isinstance(value, (Path, type(None))):
+                raise InputError(f"{name} is {value!r}: give the name of a file or "
+                                 "folder")
+        if self.cluster is not None:
+            cluster.address(self.cluster)
+
 
 def execute(experiment, request):
     """Train and measure what is missing, write the result; returns it as its JSON has
-    it. Raises NpgmError."""
+    it, None of a dry run. Raises NpgmError."""
     start, checksum = time.monotonic(), prepare(experiment, request)
+    if request.dry_run or request.options:
+        announce([experiment], request)
+    if request.dry_run:
+        return None
     wanted = experiment.wanted(request.steps, request.seeds, checksum)
     if request.fresh:
         worker.forget(request.out, wanted)
@@ -83,6 +101,9 @@ def prepare(experiment, request):
         raise DataError(f"{request.data} has {len(data.x_train)} training images: a "
                         f"batch takes {largest}")
     plots.check()
+    if request.save:
+        storage.check_can_write(request.save)
+        formats.check(request.save)
     return data.checksum
 
 

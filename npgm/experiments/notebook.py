@@ -1,5 +1,6 @@
 """From Python, in a script or a notebook: the runs, records and figures of the command
 line."""
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,12 +9,10 @@ import numpy as np
 from npgm import names, plots, storage, tables
 from npgm.errors import DataError, InputError
 from npgm.experiments import options, protocol
-from npgm.experiments.execute import (DEFAULT_OUT, Request, announce, execute,
-                                      network_of)
+from npgm.experiments.execute import DEFAULT_OUT, Request, execute, network_of
 from npgm.experiments.experiment import Experiment
 from npgm.experiments.output import results
 from npgm.experiments.rows import select
-from npgm.experiments.store.cluster import address
 from npgm.experiments.store.process import is_starting
 from npgm.experiments.store.run import Run, brief
 from npgm.experiments.studies import EXPERIMENTS
@@ -47,9 +46,7 @@ class Outcome:
         """The records as a structured array: outcome.array()["fgs_error"]; what a
         diverged run has not is NaN."""
         lines = self.records
-        columns = {name: np.array([np.nan if line[name] is None and not isinstance(
-            lines[0][name], str) else line[name] for line in lines])
-            for name in lines[0]}
+        columns = {name: _column([line[name] for line in lines]) for name in lines[0]}
         return np.rec.fromarrays(columns.values(), names=list(columns))
 
     def figure(self):
@@ -79,8 +76,15 @@ class Outcome:
         return network_of(self.out, run, step)
 
 
-def run(name, out=DEFAULT_OUT, steps=None, seeds=1, data=None, jobs=None, fresh=False,
-        dry_run=False, config=None, save=None, cluster=None, **given):
+def _column(values):
+    """An array of numbers, None as NaN, or of texts, None as "none"."""
+    text = any(isinstance(value, str) for value in values)
+    return np.array([str(value or "none") if text else
+                     np.nan if value is None else value for value in values])
+
+
+def run(name, out=DEFAULT_OUT, steps=None, seeds=None, data=None, jobs=None,
+        fresh=False, dry_run=False, config=None, save=None, cluster=None, **given):
     """What `python -m npgm.experiments NAME` does: any of its experiments, or "sweep"
     or "train" with keys of `npgm.experiments.sweeps.options` -> Outcome; None of a
     dry_run.
@@ -100,25 +104,29 @@ def run(name, out=DEFAULT_OUT, steps=None, seeds=1, data=None, jobs=None, fresh=
     if name not in known:
         raise InputError(f"experiment {name!r}: {names.nearest(name, known)}choose one "
                          f"of {', '.join(known)}")
-    request = Request(Path(out), steps or protocol.STEPS, seeds, data and Path(data),
-                      jobs or options.available_cores(), fresh, dry_run,
-                      cluster=cluster and address(cluster))
-    if name in EXPERIMENTS:
-        if given or config:
-            raise InputError(f"{name} has its own settings: sweep and train take "
-                             f"{', '.join(given) or 'config'}")
-        experiment = EXPERIMENTS[name]
-    else:
-        request = options.of_a_sweep(request, name, request.steps, config and Path(
-            config), {**given, "seeds": seeds, "steps": steps}, save and Path(save))
-        experiment = design.experiment(name, request.options)
-    if dry_run:
-        return announce([experiment], request)
-    return Outcome(experiment, execute(experiment, request), request.out)
+    own = name not in EXPERIMENTS
+    if not own and (given or config or save):
+        raise InputError(f"{name} has its own settings: sweep and train take "
+                         f"{', '.join(given) or 'config and save'}")
+    default = protocol.STEPS
+    request = Request(out, default if own or steps is None else steps,
+                      1 if own or seeds is None else sweeps.seeds(seeds), data,
+                      options.available_cores() if jobs is None else jobs, fresh,
+                      dry_run, cluster=cluster)
+    if own:
+        request = options.of_a_sweep(
+            request, name, default, config and Path(config),
+            {**given, "seeds": seeds, "steps": steps}, save)
+    experiment = (design.experiment(name, request.options) if own
+                  else EXPERIMENTS[name])
+    result = execute(experiment, request)
+    return None if dry_run else Outcome(experiment, result, request.out)
 
 
 def load(path):
     """The Outcome of a result's JSON file. Raises DataError if it is none."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError(f"path is {path!r}: give the name of NAME.json")
     path = Path(path)
     result = storage.read_json(path)
     try:
@@ -126,12 +134,15 @@ def load(path):
         if "options" in settings:
             experiment = design.experiment(settings["kind"],
                                            sweeps.read(settings["options"]))
+            fits = isinstance(settings["data_from"], str)
         else:
-            experiment = EXPERIMENTS[name]
-    except (KeyError, TypeError, InputError):
+            experiment, fits = EXPERIMENTS[name], True
+    except InputError as error:         # a module of one's own that is gone, perhaps
+        raise DataError(f"{path} cannot be made out: {error}") from None
+    except (KeyError, TypeError, AttributeError):
         raise DataError(f"{path} is not the result of an experiment: give NAME.json "
                         "as an experiment writes it") from None
-    if not experiment.fits(result):
+    if not (fits and experiment.fits(result)):
         raise DataError(f"{path} is not what this version of npgm writes for "
                         f"{experiment.name}: give the same command again")
     return Outcome(experiment, result, path.parent)

@@ -1,25 +1,30 @@
 """The options of the command line."""
 import argparse
-import difflib
 import os
 import sys
 from dataclasses import replace
 
 from npgm import command
-from npgm.errors import InputError
+from npgm.errors import InputError, NpgmError
 from npgm.experiments import protocol
 from npgm.experiments.execute import DEFAULT_OUT, Request
 from npgm.experiments.store import cluster
+from npgm.experiments.sweeps import design
 from npgm.experiments.sweeps import options as sweeps
+from npgm.names import nearest
 
 FILES = ("config", "save")      # options of a sweep that are no keys of it
+# Options behind which no experiment's name stands.
+VALUED = ("--steps", "--seeds", "--jobs", "--out", "--data", "--cluster", *(
+    f"--{key.replace('_', '-')}" for key in (*sweeps.ALL, *FILES)))
 
 
 def parse(arguments, names, of_ones_own):
     """(name, Request) of a command line; an experiment of `of_ones_own` takes the
     options of a sweep too. SystemExit as argparse makes it."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    own = not set(of_ones_own).isdisjoint(arguments)
+    own = any(word in of_ones_own and before not in VALUED
+              for before, word in zip(["", *arguments], arguments))
     parser = _parser(names, of_ones_own, own)
     given, unknown = parser.parse_known_args(arguments)
     for option in unknown:
@@ -30,25 +35,29 @@ def parse(arguments, names, of_ones_own):
     if given.quick and given.steps:
         parser.error("--quick sets the number of updates: leave out --steps")
     steps = protocol.QUICK_STEPS if given.quick else protocol.STEPS
-    request = Request(given.out, given.steps or steps, given.seeds, given.data,
-                      given.jobs, given.fresh, given.dry_run, cluster=given.cluster)
+    request = Request(given.out, steps, data=given.data, jobs=given.jobs,
+                      fresh=given.fresh, dry_run=given.dry_run, cluster=given.cluster)
     if not own:
-        return given.experiment, request
+        return given.experiment, replace(request, steps=given.steps or steps,
+                                         seeds=given.seeds)
     try:
         request = of_a_sweep(request, given.experiment, steps, given.config, {
             name: getattr(given, name) for name in sweeps.ALL}, given.save)
         return given.experiment, request
-    except InputError as error:
+    except NpgmError as error:
         parser.error(str(error))
 
 
 def of_a_sweep(request, kind, steps, config, given, save=None):
     """A Request with the options of a sweep or a training: those given, then those of a
-    TOML file, `steps` if neither says. Raises InputError."""
+    TOML file, `steps` if neither says. Raises NpgmError."""
     options = sweeps.read({**(sweeps.from_toml(config) if config else {}), **{
         name: value for name, value in given.items() if value is not None}})
     several, seeds = options["steps"] or (steps,), options["seeds"]
     options["steps"] = several if len(several) > 1 else ()
+    experiment = design.experiment(kind, options)       # as it would be run
+    if save and not experiment.every_step:
+        raise InputError("save is of a training: a sweep's networks are in its runs")
     return replace(request, steps=max(several), seeds=seeds, kind=kind,
                    options=options, save=save)
 
@@ -113,10 +122,8 @@ def _named(text, names):
     """The name of an experiment, or of what else there is."""
     if text in names:
         return text
-    near = difflib.get_close_matches(text, names, 1)
-    raise argparse.ArgumentTypeError(
-        f"{text!r}: " + (f"is it {near[0]}? " if near else "")
-        + "choose one of " + ", ".join(names))
+    raise argparse.ArgumentTypeError(f"{text!r}: {nearest(text, names)}choose one of "
+                                     + ", ".join(names))
 
 
 def available_cores():

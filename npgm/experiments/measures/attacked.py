@@ -1,11 +1,13 @@
 """Any attack as a measure, by its text: "attack pgd:steps=20_0.1"."""
+import hashlib
 import warnings
 
 import numpy as np
 
-from npgm import attacks, names
+from npgm import attacks, checkpoint, names
 from npgm.attacks.result import ALREADY_WRONG, FOOLED, GRADIENT_LOST, NO_GRADIENT
 from npgm.diagnosis.causes import gradients
+from npgm.errors import DataError
 from npgm.experiments.measures.measure import FIRST, family, percent, some
 
 FEW = 200       # test images of attacks without an epsilon, which go on until they fool
@@ -21,7 +23,11 @@ def attack(net, data, epsilon, what):
     what: its text, and behind an @ of which source it is, if it is a user's own.
     epsilon: None, or that of an attack that has one.
     """
-    name, given = names.spec(what.partition("@")[0])
+    text, _, digest = what.partition("@")
+    if digest != own_digest(text):
+        raise DataError(f"{text} was edited since it was asked for: give the same "
+                        "command again")
+    name, given = names.spec(text)
     sized = epsilon is not None and attacks.has_epsilon(name)
     if sized:
         given["epsilon"] = epsilon
@@ -33,6 +39,16 @@ def attack(net, data, epsilon, what):
     return {"error": percent(result.success), **_kept(made, result, net, y),
             **_distances(result), "calls": result.queries / len(x),
             "milliseconds": 1000 * result.seconds / len(x)}
+
+
+def own_digest(text):
+    """Of the text of an attack: which source the things in it have that are a user's
+    own, the attack itself or a loss or a source; "" if none is. Raises InputError."""
+    name, given = names.spec(text)
+    own = [value for value in (name, *given.values())
+           if isinstance(value, str) and ":" in value]
+    digests = [checkpoint.digest_of(names.imported("attack", value)) for value in own]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:12] if own else ""
 
 
 def _kept(made, result, net, y):

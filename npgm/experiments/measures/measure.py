@@ -3,7 +3,7 @@ is called.
 
 Errors and shares in percent. A measure's name carries what its numbers depend on,
 since they are stored under it in a run's record: one of MEASURES, or a member of a
-family, "NAME_EPSILON" or "NAME WHAT_EPSILON".
+family, "NAME_EPSILON" or "NAME WHAT_EPSILON", with "none" for no epsilon.
 """
 import functools
 import re
@@ -66,12 +66,11 @@ def is_last_only(name):
 def _parts(name):
     """A family, what of it, and epsilon, None if there is none."""
     head, _, last = name.rpartition("_")
-    try:
-        epsilon = float(last)
-    except ValueError:
-        head, epsilon = name, None
     kind, _, what = head.partition(" ")
-    return kind, what, epsilon
+    try:
+        return kind, what, None if last == "none" else float(last)
+    except ValueError:
+        return name, "", None
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,8 @@ class Run:
         """What rows are told apart by: a field or a hyperparameter, by its name; in
         words if it has parts. "optimizer_epsilon" is the optimizer's, where a row has
         an epsilon of its own."""
-        value = self.hyperparameters.get(name.removeprefix("optimizer_"),
-                                         getattr(self, name, None))
+        value = getattr(self, name, None) if name in KEYS else (
+            self.hyperparameters.get(name.removeprefix("optimizer_")))
         return brief(value) if isinstance(value, (dict, tuple, list)) else value
 
     @property
@@ -97,6 +97,9 @@ class Run:
     def hash(self):
         text = json.dumps(self.configuration, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+KEYS = (*(field.name for field in fields(Run)), "training")
 
 
 def folder_of(out, run):

@@ -6,12 +6,15 @@ from dataclasses import fields, replace
 from npgm import names
 from npgm.errors import InputError
 from npgm.experiments.experiment import Experiment, Setting
+from npgm.experiments.store.run import Run
 from npgm.experiments.sweeps import menu, picture
 from npgm.experiments.sweeps.options import KEYS, optimizer
 
 SWEEP, TRAIN = "sweep", "train"
-# Keys of a row that are not an optimizer's, where it has a hyperparameter of that name.
-OF_A_ROW = ("epsilon", "step")
+# What else stands in a row; an optimizer's hyperparameter of that name, or of that of
+# a field of a Run, is "optimizer_NAME" there.
+OF_A_ROW = {"epsilon", "step", "runs", "paper", "diverged_at", *(
+    field.name for field in fields(Run))}
 
 
 def experiment(name, options):
@@ -24,7 +27,7 @@ def sweep(options, name=SWEEP):
     epsilon. Raises InputError."""
     quantities = dict.fromkeys(
         quantity for word in ("natural", *options["measures"])
-        for quantity in menu.quantities(word))
+        for quantity in menu.quantities(word, options["epsilons"]))
     by_epsilon = any(map(menu.has_epsilon, quantities))
     settings = tuple(_settings(options))
     keys = (*_varied(settings), *(["epsilon"] if by_epsilon else []))
@@ -68,9 +71,18 @@ def _optimizers(options):
     """Every optimizer, with every hyperparameter of `set` that it has, and every
     learning rate. Raises InputError for one that none of them has."""
     bases = [optimizer(text) for text in options["optimizer"]]
-    grid = {**options["set"], **({"learning_rate": options["learning_rates"]}
-                                 if options["learning_rates"] else {})}
+    grid = dict(options["set"])
+    if options["learning_rates"]:
+        if "learning_rate" in grid:
+            raise InputError("learning_rate is given twice, by set and by "
+                             "learning_rates: leave one out")
+        grid["learning_rate"] = options["learning_rates"]
     has = {base: {field.name for field in fields(base)} for base in bases}
+    for text in options["optimizer"]:
+        for key in names.spec(text)[1]:
+            if key in grid:
+                raise InputError(f"{key} is given twice, in {text} and by itself: "
+                                 "leave one out")
     for key in grid:
         known = sorted(set().union(*has.values()))
         if key not in known:

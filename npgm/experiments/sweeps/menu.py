@@ -1,9 +1,9 @@
 """What may be measured in a sweep: words for quantities, and any attack."""
 import warnings
 
-from npgm import attacks, checkpoint, names
+from npgm import attacks, names
 from npgm.errors import InputError
-from npgm.experiments.measures import Quantity, masking, outcomes
+from npgm.experiments.measures import Quantity, attacked, masking, outcomes
 
 MENU = {
     "natural": (outcomes.NATURAL_ERROR,),
@@ -22,16 +22,21 @@ MENU = {
 
 def checked(word):
     """A word of MENU or the text of an attack, if it is one. Raises InputError."""
-    quantities(word)
-    return word
-
-
-def quantities(word):
-    """The quantities that a word of MENU or the text of an attack stands for. Raises
-    InputError."""
     if not isinstance(word, str):
         raise InputError(f"{word!r}: give a name, as fgs or pgd:steps=20")
-    return MENU[word] if word in MENU else _of_attack(word)
+    if word in MENU:
+        return word
+    with warnings.catch_warnings():     # of an epsilon that is not the one meant
+        warnings.simplefilter("ignore")
+        _of_attack(word, (0.1,))
+    name, given = names.spec(word)
+    return names.spec_text(name, dict(sorted(given.items())))
+
+
+def quantities(word, epsilons):
+    """The quantities that a word of MENU or the text of an attack stands for. What an
+    attack warns of, at one of the epsilons, is said. Raises InputError."""
+    return MENU[word] if word in MENU else _of_attack(word, epsilons)
 
 
 def has_epsilon(quantity):
@@ -39,7 +44,7 @@ def has_epsilon(quantity):
     return "{epsilon}" in quantity.measure
 
 
-def _of_attack(text):
+def _of_attack(text, epsilons):
     """Its error; of one without an epsilon, how far it had to go too."""
     name, given = names.spec(text)
     if name not in attacks.ATTACKS and ":" not in name:
@@ -49,12 +54,11 @@ def _of_attack(text):
     sized = attacks.has_epsilon(name)
     if "epsilon" in given:
         raise InputError(f"{text}: its epsilon is one of epsilons")
-    with warnings.catch_warnings():     # of this epsilon, which is not the one meant
-        warnings.simplefilter("ignore")
-        attacks.make(name, **{**given, **({"epsilon": 0.1} if sized else {})})
-    own = "" if name in attacks.ATTACKS else "@" + checkpoint.digest_of(
-        names.imported("attack", name))[:12]
-    measure = f"attack {text}{own}" + ("_{epsilon}" if sized else "")
+    for epsilon in epsilons if sized else (None,):
+        attacks.make(name, **given, **({"epsilon": epsilon} if sized else {}))
+    digest = attacked.own_digest(text)
+    measure = (f"attack {text}" + f"@{digest}" * bool(digest)
+               + ("_{epsilon}" if sized else "_none"))
     error = Quantity(f"{text}_error", measure, f"{text} error", entry="error")
     return (error,) if sized else (error, Quantity(
         f"{text}_l2", measure, f"{text}, median L2", 2, "l2"))

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Callable
 
+import numpy as np
+
 from npgm import checks, defences, losses, names, optimizers
 from npgm.errors import DataError, InputError
 from npgm.experiments import protocol
@@ -16,7 +18,8 @@ from npgm.experiments.sweeps import menu
 from npgm.network import SCHEMES
 
 NONE = "none"
-TAKEN = (*EXPERIMENTS, "claims", "report", "lessons")
+TAKEN = (*EXPERIMENTS, "sweep", "train", "claims", "report", "lessons")
+MOST_SEEDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ def read(given):
         if key not in ALL:
             raise InputError(f"sweep has no {key!r}: {names.nearest(key, ALL)}it has "
                              + ", ".join(ALL))
+    given = {key: value.tolist() if isinstance(value, np.ndarray) else value
+             for key, value in given.items()}
     options = {name: _several(name, key.read, given[name])
                if given.get(name) not in (None, [], ()) else key.default
                for name, key in KEYS.items()}
@@ -61,9 +66,10 @@ def from_toml(path):
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not TOML: {error}") from None
     try:
-        return {key: value for key, value in given.items() if read({key: value})}
+        read(given)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    return given
 
 
 def _several(name, one, given):
@@ -97,35 +103,44 @@ def _listed(name, given):
 def hyperparameters(given):
     """{name: its values} of a mapping, or of ["decay=0.9,0.99", ...]."""
     if not isinstance(given, Mapping):
-        pairs = [word.partition("=") for word in (
-            [given] if isinstance(given, str) else given)]
-        if not all(equals for _, equals, _ in pairs):
+        words = [given] if isinstance(given, str) else given
+        if not (isinstance(words, (list, tuple)) and all(
+                isinstance(word, str) and "=" in word for word in words)):
             raise InputError(f"set is {given!r}: give key=value, or key=value,value")
+        pairs = [word.partition("=") for word in words]
         given = {key.strip(): value for key, _, value in pairs}
+        if len(given) < len(pairs):
+            raise InputError("set names a key twice: give key=value,value")
     return {key: _several(f"set {key}", _literal, value)
             for key, value in given.items()}
 
 
 def seeds(given):
     """How many seeds, from 0, or a tuple of them: of a number, "5", "3-7" or a list."""
-    if isinstance(given, (list, tuple)):
+    if isinstance(given, (list, tuple)) and given:
         return tuple(dict.fromkeys(checks.seed(seed) for seed in given))
     if isinstance(given, str):
         if span := re.fullmatch(r"(\d{1,9})-(\d{1,9})", given.strip()):
             first, last = map(int, span.groups())
             if last < first:
                 raise InputError(f"seeds {given!r}: give the smaller one first")
-            return tuple(range(first, last + 1))
+            return tuple(range(first, first + _few(last - first + 1)))
         given = names.literal(given)
-    return checks.count("seeds", given)
+    return _few(checks.count("seeds", _whole(given)))
+
+
+def _few(count):
+    if count > MOST_SEEDS:
+        raise InputError(f"seeds are {count:,}: give at most {MOST_SEEDS:,}")
+    return count
 
 
 def _name(value):
     """What results are called, None for the experiment's own name."""
     if value is not None and not (isinstance(value, str) and re.fullmatch(
-            r"[\w.-]*\w", value) and value not in TAKEN):
-        raise InputError(f"name is {value!r}: give letters, digits, - or _, and none "
-                         "of an experiment")
+            r"[\w.-]{0,99}\w", value) and value not in TAKEN):
+        raise InputError(f"name is {value!r}: give up to 100 letters, digits, - or _, "
+                         "and the name of no experiment")
     return value
 
 
