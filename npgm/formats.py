@@ -24,7 +24,9 @@ def library(name):
 
 
 def check(path):
-    """InputError if a file that ends so cannot be written for want of a library."""
+    """InputError unless a file that ends so can be written."""
+    if Path(path).suffix not in (".npz", *OTHERS):
+        raise InputError(f"{path}: give a name that ends in .npz, {', '.join(OTHERS)}")
     if needed := LIBRARIES.get(Path(path).suffix):
         library(needed)
 

@@ -17,6 +17,7 @@ from test_interruptions import wait_until
 import npgm
 from npgm.errors import InputError, NpgmError
 from npgm.experiments.store import child, cluster, scheduler, worker
+from npgm.experiments.store.record import at_last
 from npgm.experiments.store.run import folder_of
 from npgm.optimizers import Adam
 
@@ -318,9 +319,9 @@ def test_what_a_process_does_not_find_is_named(terms, changed, words):
 
 def test_attacks_of_ones_own_are_looked_for(tmp_path, make_run, data_folder):
     terms = child.terms_of(tmp_path / "lease-1", [
-        (make_run(), ("natural", "attack my.attacks:Mine@0123_0.25")),
+        (make_run(), ("natural", at_last("attack my.attacks:Mine@0123_0.25"))),
         (make_run(), ("fgs_0.25", "attack fgsm_0.1"))], data_folder)
-    assert terms["attacks"] == ["my.attacks:Mine"]
+    assert terms["attacks"] == ["my.attacks:Mine@0123"]
     assert "attack 'my.attacks:Mine' is not to be found" in child.wrong(terms)
 
 

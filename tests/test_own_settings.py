@@ -125,7 +125,8 @@ def test_what_is_wrong_in_a_file_is_told_with_its_name(text, kind, words, tmp_pa
     ({"name": "train"}, "name"),
     ({"name": 101 * "x"}, "up to 100"), ({"set": 5}, "key=value"),
     ({"set": [1, 2]}, "key=value"), ({"set": ["a=1", "a=2"]}, "a key twice"),
-    ({"seeds": []}, "seeds"), ({"seeds": "0-999999999"}, "at most 10,000"),
+    ({"optimizer": []}, "optimizer is empty"), ({"seeds": []}, "seeds"),
+    ({"seeds": "0-999999999"}, "at most 10,000"),
     ({"learning_rates": 10 ** 400}, "learning_rate"),
     ({"measures": "transfer"}, "transfer needs source")])
 def test_what_is_wrong_is_told_in_a_line_with_the_nearest(given, words):

@@ -109,7 +109,7 @@ def test_what_makes_no_sense_is_a_wrong_command(options):
 def test_fewer_images_than_a_batch_are_told_at_once(write_idx_folder, tmp_path):
     done = run(*table2(write_idx_folder("few", train=72), tmp_path / "out"))
     assert done.returncode == 1
-    assert "has 60 training images: the protocol's batches take 125" in done.stderr
+    assert "has 60 training images: a batch takes 125" in done.stderr
     assert not (tmp_path / "out" / "runs").exists()
 
 

@@ -119,7 +119,8 @@ def announce(experiments, request):
     if left:
         jobs = 1 if request.cluster else request.jobs
         text += ", about " + tables.duration(estimate.seconds(
-            left, request.out, data, jobs)) + f" with {jobs} at a time"
+            left, request.out, data, jobs)) + (f" of training with {jobs} at a time, "
+                                               "without what is measured")
     say(f"{text}; kept in {request.out}")
 
 

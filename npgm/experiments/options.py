@@ -8,6 +8,7 @@ from npgm import command
 from npgm.errors import InputError, NpgmError
 from npgm.experiments import protocol
 from npgm.experiments.execute import DEFAULT_OUT, Request
+from npgm.experiments.output.results import count_of
 from npgm.experiments.store import cluster
 from npgm.experiments.sweeps import design
 from npgm.experiments.sweeps import options as sweeps
@@ -58,6 +59,8 @@ def of_a_sweep(request, kind, steps, config, given, save=None):
     experiment = design.experiment(kind, options)       # as it would be run
     if save and not experiment.every_step:
         raise InputError("save is of a training: a sweep's networks are in its runs")
+    if save and count_of(seeds) > 1:
+        raise InputError("save is of one seed: give one, seeds=2-2 for another than 0")
     return replace(request, steps=max(several), seeds=seeds, kind=kind,
                    options=options, save=save)
 

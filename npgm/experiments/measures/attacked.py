@@ -23,11 +23,7 @@ def attack(net, data, epsilon, what):
     what: its text, and behind an @ of which source it is, if it is a user's own.
     epsilon: None, or that of an attack that has one.
     """
-    text, _, digest = what.partition("@")
-    if digest != own_digest(text):
-        raise DataError(f"{text} was edited since it was asked for: give the same "
-                        "command again")
-    name, given = names.spec(text)
+    name, given = names.spec(unedited(what))
     sized = epsilon is not None and attacks.has_epsilon(name)
     if sized:
         given["epsilon"] = epsilon
@@ -39,6 +35,16 @@ def attack(net, data, epsilon, what):
     return {"error": percent(result.success), **_kept(made, result, net, y),
             **_distances(result), "calls": result.queries / len(x),
             "milliseconds": 1000 * result.seconds / len(x)}
+
+
+def unedited(what):
+    """The text of an attack as a measure's name has it. Raises DataError if what of it
+    is a user's own is no longer what it was, InputError if it is not to be found."""
+    text, _, digest = what.partition("@")
+    if digest != own_digest(text):
+        raise DataError(f"{text} was edited since it was asked for: give the same "
+                        "command again")
+    return text
 
 
 def own_digest(text):

@@ -13,11 +13,13 @@ import sys
 import traceback
 from pathlib import Path
 
-from npgm import names, provenance, sources, storage
+from npgm import provenance, sources, storage
 from npgm.data import load_dataset
 from npgm.errors import Interrupted, NpgmError
 from npgm.experiments import measures
+from npgm.experiments.measures import attacked
 from npgm.experiments.store.process import GRACE, prepare_worker
+from npgm.experiments.store.record import bare
 from npgm.experiments.store.run import Run
 from npgm.experiments.store.worker import work
 
@@ -33,15 +35,13 @@ def terms_of(lease, needs, data_folder):
     measured = {name for _, taken in needs for name in taken}
     return {"lease": str(lease), "sources": sources.digest(), "versions": _versions(),
             "data": data_folder and str(data_folder), "own": list(own.values()),
-            "attacks": sorted(filter(None, map(_own_attack, measured))),
+            "attacks": sorted({what for what in map(_attack, measured) if "@" in what}),
             "checksum": needs[0][0].data_checksum}
 
 
-def _own_attack(measure):
-    """The name of the attack that a measure is of, if it is a user's own."""
-    what = getattr(measures.named(measure), "keywords", {}).get("what") or ""
-    name, _ = names.spec(what.partition("@")[0]) if what else ("", {})
-    return name if ":" in name else ""
+def _attack(measure):
+    """The text of the attack that a measure is of, or ""."""
+    return getattr(measures.named(bare(measure)), "keywords", {}).get("what", "")
 
 
 def _versions():
@@ -73,8 +73,8 @@ def wrong(terms):
         storage.check_writable(out)
         for configuration in terms["own"]:
             Run(**configuration).parts()
-        for name in terms["attacks"]:
-            names.imported("attack", name)
+        for what in terms["attacks"]:
+            attacked.unedited(what)
         if load_dataset(terms["data"]).checksum != terms["checksum"]:
             return f"has other data in {terms['data'] or 'its npgm'}: give it the same"
     except NpgmError as error:

@@ -16,6 +16,11 @@ def at_last(name):
     return AT_LAST + name
 
 
+def bare(name):
+    """A measure's name, however it is asked for."""
+    return name.removeprefix(AT_LAST)
+
+
 @dataclass
 class Record:
     """evaluations: {step: {measure: {entry: number or text}}}; status: "training",
@@ -89,8 +94,8 @@ class Record:
         """(step, measure) of what is wanted and not taken, of all steps so far; of
         what is wanted at_last, of the last."""
         last = str(self.configuration["steps"])
-        wanted = [(name.removeprefix(AT_LAST), name.startswith(AT_LAST)
-                   or is_last_only(name)) for name in measures]
+        wanted = [(bare(name), name != bare(name) or is_last_only(name))
+                  for name in measures]
         return [(step, name) for step in steps or self.evaluations
                 for name, last_only in wanted if (step == last or not last_only)
                 and name not in self.evaluations.get(step, {})]

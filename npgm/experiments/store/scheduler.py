@@ -19,9 +19,9 @@ from npgm.experiments.store.record import Record, progress_of
 from npgm.experiments.store.run import folder_of
 
 SHOWN = {"natural_error": "natural", "fgs_error": "FGS"}      # beside the bar
-KILLED = ("a worker process was killed (out of memory? then --jobs 1); every run is "
-          "kept as of its last checkpoint: go on with the same command, without "
-          "--fresh")
+KILLED = ("a worker process was killed (out of memory? then --jobs 1; begun by a "
+          "script? then below if __name__ == \"__main__\":); every run is kept as of "
+          "its last checkpoint: go on with the same command, without --fresh")
 
 
 def complete(out, needs, data_folder=None, jobs=1, cluster=None, executor=None):

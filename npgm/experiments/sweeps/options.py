@@ -45,7 +45,8 @@ def read(given):
     given = {key: value.tolist() if isinstance(value, np.ndarray) else value
              for key, value in given.items()}
     options = {name: _several(name, key.read, given[name])
-               if given.get(name) not in (None, [], ()) else key.default
+               if given.get(name) is not None and (
+                   key.default or given[name] not in ([], ())) else key.default
                for name, key in KEYS.items()}
     options["set"] = hyperparameters(given.get("set") or {})
     options["seeds"] = seeds(1 if given.get("seeds") is None else given["seeds"])

@@ -113,7 +113,8 @@ def _fixed(result, keys, along, others):
     seeds = settings["seeds"]
     count = seeds if isinstance(seeds, int) else len(seeds)
     said += [f"{settings['steps']:,} updates"] if "steps" not in keys else []
-    return ", ".join([settings["data_from"], *said, f"{count} seed{'s' * (count > 1)}"])
+    return ", ".join([settings["data_from"], *said, "1 seed" if count == 1 else
+                      f"{count} seeds, shades or bars from the lowest to the highest"])
 
 
 def _values(rows, key):
