@@ -3,7 +3,7 @@ import hashlib
 import math
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,8 @@ class Dataset:
 
     x_*: (N, D) floats; y_*: (N,) int64; shape: (height, width), D = height *
     width; classes: one more than the largest label; checksum: SHA-256 over the
-    four files' contents, or over the arrays.
+    four files' contents, or over the arrays as given or stored, whatever
+    dtype is asked for.
     """
 
     x_train: np.ndarray
@@ -66,43 +67,76 @@ class Dataset:
         [0, 1] of one dtype, float32 or float64; y (N,) integers from 0.
 
         Without validation examples there are none. shape: (height, width) of images
-        given as rows; default: they are one row high. checksum: over the arrays.
-        Raises InputError.
+        given as rows; default: they are one row high. checksum: over the arrays,
+        and over a shape other than the default. Raises InputError.
         """
         if (x_validation is None) != (y_validation is None):
             raise InputError("give x_validation and y_validation, or neither")
         parts = {"train": (x_train, y_train), "test": (x_test, y_test)}
         if x_validation is not None:
             parts["validation"] = (x_validation, y_validation)
-        first = np.asarray(x_train)
-        if shape is None:
-            image = first.shape[1:]
-            shape = (image if len(image) == 2 else image[1:] if image[:1] == (1,)
-                     and len(image) == 3 else (1, math.prod(image)))
-        if not (isinstance(shape, tuple) and len(shape) == 2):
-            raise InputError(f"shape is {shape!r}: give (height, width)")
-        arrays, digest = {}, hashlib.sha256()
+        first = _array("x_train", x_train)
+        default = _default_shape(first)
+        shape = default if shape is None else _shape(shape)
+        arrays = {}
         for name, (x, y) in parts.items():
             x = _rows_of(f"x_{name}", x, first, math.prod(shape))
-            y = checks.labels(y, len(x), name=f"y_{name}")
-            for array in (x, y):
-                digest.update(f"{array.dtype}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array))
+            y = checks.labels(_array(f"y_{name}", y), len(x), name=f"y_{name}")
             arrays[f"x_{name}"], arrays[f"y_{name}"] = x, y
+        checksum = _checksum(arrays, shape if shape != default else None)
         if "validation" not in parts:
             arrays["x_validation"], arrays["y_validation"] = x[:0], y[:0]
         classes = int(arrays["y_train"].max()) + 1
-        if classes < 2 or arrays["y_test"].max() >= classes:
-            raise InputError(f"y_train has {classes} classes, y_test labels up to "
-                             f"{arrays['y_test'].max()}: at least two are needed, all "
-                             "of them among the training labels")
-        return cls(**arrays, shape=tuple(shape), classes=classes,
-                   checksum=digest.hexdigest())
+        for part in parts:
+            highest = arrays[f"y_{part}"].max()
+            if classes < 2 or highest >= classes:
+                raise InputError(f"y_train has {classes} classes, y_{part} labels up "
+                                 f"to {highest}: at least two are needed, all of them "
+                                 "among the training labels")
+        return cls(**arrays, shape=shape, classes=classes, checksum=checksum)
+
+
+def _checksum(arrays, shape=None):
+    """SHA-256 over x as rows and y as int64, part by part, and over a shape."""
+    digest = hashlib.sha256()
+    for part in ("train", "test", "validation"):
+        if f"x_{part}" not in arrays:
+            continue
+        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"].astype(np.int64, copy=False)
+        for array in (x.reshape(len(x), -1), y):
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array))
+    if shape is not None:
+        digest.update(str(shape).encode())
+    return digest.hexdigest()
+
+
+def _default_shape(x):
+    """(height, width) of images x (N, ...); of anything else, one row."""
+    image = x.shape[1:]
+    return (image if len(image) == 2 else image[1:] if image[:1] == (1,)
+            and len(image) == 3 else (1, math.prod(image)))
+
+
+def _array(name, value):
+    """value as an array, unless its rows differ in length."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise InputError(f"{name} is no array: give examples of one shape, a label "
+                         "for each") from None
+
+
+def _shape(value):
+    """(height, width), checked."""
+    if not (isinstance(value, tuple) and len(value) == 2):
+        raise InputError(f"shape is {value!r}: give (height, width)")
+    return tuple(checks.count("shape", side) for side in value)
 
 
 def _rows_of(name, x, first, width):
     """x as rows (N, width), checked: of first's dtype, finite, in [0, 1]."""
-    x = np.asarray(x)
+    x = _array(name, x)
     x = x.astype(x.dtype.newbyteorder("="), copy=False)
     if x.dtype.name != first.dtype.name or x.dtype.name not in checks.DTYPES:
         raise InputError(f"{name} is {x.dtype}: give floats in [0, 1], all float32 or "
@@ -126,7 +160,8 @@ def load_dataset(folder=None, dtype="float32"):
 
     An .npz file holds x_train, y_train, x_test, y_test and may hold x_validation,
     y_validation and shape, as `Dataset.from_arrays` takes them; pixels of unsigned
-    bytes are divided by 255, floats are in [0, 1] and made dtype.
+    bytes are divided by 255, floats are in [0, 1] and made dtype. Its checksum is over
+    the arrays before that.
 
     Raises DataError, naming the file and its fault, if one is missing or damaged.
     """
@@ -181,18 +216,34 @@ def _of_archive(path, dtype):
                  else f"holds {', '.join(unknown)}"[:200])
         raise DataError(f"{path} {fault}: give an .npz file of {', '.join(ARRAYS)}, "
                         f"and if need be {', '.join(MAY_BE)}")
+    if "shape" in arrays:
+        arrays["shape"] = _plain(arrays["shape"])
+    # The checksum, of bytes as float32, must not depend on dtype: it names runs.
+    stored = {name: _pixels(array, "float32") if _is_bytes(name, array) else array
+              for name, array in arrays.items()}
     for name, array in arrays.items():
-        if name == "shape":
-            arrays[name] = (tuple(array.tolist()) if array.dtype.kind in "iu"
-                            and array.ndim == 1 else array.tolist())
-        elif name.startswith("x_"):
-            arrays[name] = (_pixels(array, dtype) if array.dtype == np.uint8 else
-                            array.astype(dtype, copy=False)
-                            if array.dtype.name in checks.DTYPES else array)
+        if _is_bytes(name, array):
+            arrays[name] = (stored[name] if dtype == "float32"
+                            else _pixels(array, dtype))
+        elif name.startswith("x_") and array.dtype.name in checks.DTYPES:
+            arrays[name] = array.astype(dtype, copy=False)
     try:
-        return Dataset.from_arrays(**arrays)
+        data = Dataset.from_arrays(**arrays)
     except InputError as error:
         raise DataError(f"{path}: {error}") from error
+    default = _default_shape(stored["x_train"])
+    return replace(data, checksum=_checksum(
+        stored, data.shape if data.shape != default else None))
+
+
+def _is_bytes(name, array):
+    return name.startswith("x_") and array.dtype == np.uint8
+
+
+def _plain(shape):
+    """An array of whole numbers as a tuple, any other as it is in Python."""
+    whole = shape.dtype.kind in "iu" and shape.ndim == 1
+    return tuple(shape.tolist()) if whole else shape.tolist()
 
 
 def _missing_class(train, validation):

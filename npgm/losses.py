@@ -183,6 +183,8 @@ def evaluate(loss, z, y):
     try:
         value, dz = (np.asarray(part, z.dtype) for part in function(z.copy(), y))
         fits = value.shape == z.shape[:1] and dz.shape == z.shape
+    except InputError:              # a ValueError too, and a loss within has said why
+        raise
     except (TypeError, ValueError):
         fits = False
     if not fits:

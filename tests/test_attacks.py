@@ -47,7 +47,11 @@ def each(attacks):
     return pytest.mark.parametrize("attack", attacks.values(), ids=list(attacks))
 
 
-EVERY, EVERY_BOUNDED, EVERY_GUIDED = each(ATTACKS), each(BOUNDED), each(GUIDED)
+EVERY, EVERY_GUIDED = each(ATTACKS), each(GUIDED)
+# Each example of hypothesis trains a substitute anew.
+EVERY_BOUNDED = pytest.mark.parametrize("attack", [
+    pytest.param(attack, id=name, marks=pytest.mark.slow if name == "substitute" else ())
+    for name, attack in BOUNDED.items()])
 
 
 @EVERY_BOUNDED

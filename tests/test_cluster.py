@@ -351,6 +351,17 @@ def test_a_process_does_a_run_and_is_stopped(terms, make_run, tmp_path, monkeypa
 
 
 @slow
+def test_what_ones_own_module_prints_is_no_answer(terms, tmp_path, monkeypatch):
+    """More of it than a pipe holds, at its import."""
+    (tmp_path / "talkative.py").write_text(
+        "import os\nprint('x' * 100_000)\nos.write(1, b'y' * 100_000)\n"
+        "from npgm.attacks import FGSM as Mine\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    answer = child.ask({"terms": {**terms, "attacks": ["talkative:Mine@0"]}})
+    assert "talkative:Mine was edited since" in answer["wrong"]
+
+
+@slow
 def test_a_process_that_is_killed_says_so(terms, make_run, monkeypatch):
     """Here before it has read what it was asked."""
     monkeypatch.setattr(child.sys, "executable", shutil.which("false"))

@@ -34,7 +34,9 @@ def test_rows_are_what_their_images_are():
                 x_test=arrays(9)[0].reshape(9, 6))
     np.testing.assert_array_equal(rows.x_train, make().x_train)
     flat = make(x_train=rows.x_train, x_test=rows.x_test)
-    assert flat.shape == (1, 6) and flat.checksum == rows.checksum
+    assert flat.shape == (1, 6) and flat.checksum == make().checksum
+    assert rows.checksum != flat.checksum       # another shape than the default
+    assert make(shape=(2, 3)).checksum == make().checksum
 
 
 def test_every_part_is_in_the_checksum():
@@ -62,6 +64,15 @@ def test_it_may_be_trained_on():
     ({"y_test": arrays(9)[1] + 1}, "labels up to 3"),
     ({"y_train": np.zeros(30, int), "y_test": np.zeros(9, int)}, "at least two"),
     ({"y_train": arrays(30)[1] - 1}, "y_train has labels that go from -1"),
+    ({"x_train": [[[0.5]], [[0.5, 0.5]]]}, "x_train is no array"),
+    ({"x_test": [[0.5], [0.5, 0.5]]}, "x_test is no array"),
+    ({"y_test": [[0], [1, 2]]}, "y_test is no array"),
+    ({"shape": ("a", "b")}, "shape is 'a': give a whole number"),
+    ({"shape": (2.0, 3.0)}, "shape is 2.0: give a whole number"),
+    ({"shape": (-2, -3)}, "shape is -2: give a whole number"),
+    ({"shape": 6}, "give .height, width."),
+    ({"x_validation": arrays(3)[0], "y_validation": arrays(3)[1] + 1},
+     "y_validation labels up to 3"),
     ({"x_validation": arrays(3)[0]}, "or neither")])
 def test_arrays_that_make_no_dataset_are_refused(changes, words):
     with pytest.raises(InputError, match=words) as caught:

@@ -12,6 +12,7 @@ from npgm.data import Dataset, load_dataset
 from npgm.errors import DataError, Interrupted, NpgmError
 from npgm.experiments.store import scheduler, worker
 from npgm.experiments.store.run import Run, folder_of
+from npgm.network import MLP
 from npgm.optimizers import Adam
 
 SHAPE = (4, 4)
@@ -63,7 +64,7 @@ def test_floats_are_what_from_arrays_makes_of_them(write, stored):
     expected = Dataset.from_arrays(x.astype("float32"), y, x_test.astype("float32"),
                                    y_test)
     assert_same(data, expected)
-    assert data.checksum == expected.checksum
+    assert data.checksum == Dataset.from_arrays(x, y, x_test, y_test).checksum
     assert data.x_validation.shape == (0, 16)
 
 
@@ -82,6 +83,26 @@ def test_the_checksum_is_of_the_arrays_not_of_the_file(write, tmp_path):
     assert (load_dataset(packed).checksum
             == load_dataset(tmp_path / "other.npz").checksum
             != load_dataset(write(y_test=bytes_of(30, 9)[3][::-1])).checksum)
+
+
+@pytest.mark.parametrize("stored", ["uint8", "float32", "float64"])
+def test_the_checksum_does_not_depend_on_the_dtype_asked_for(write, stored):
+    x, _, x_test, _ = bytes_of(30, 9)
+    if stored != "uint8":
+        x, x_test = (x / 255).astype(stored), (x_test / 255).astype(stored)
+    path = write(x_train=x, x_test=x_test, shape=np.array([2, 8]))
+    checksum = load_dataset(path).checksum
+    assert load_dataset(path, "float64").checksum == checksum
+    assert load_dataset(write(x_train=x, x_test=x_test)).checksum != checksum
+
+
+def test_checksums_that_name_stored_runs_stay(write):
+    """Of bytes, and of float32."""
+    x, y, x_test, y_test = bytes_of(30, 9)
+    known = "7ec6a8c2fb0771d715ae620a6eb27eb1b3d79e2e59b9ad06ebcc5f78fbc0c978"
+    assert load_dataset(write()).checksum == known
+    x, x_test = (array / np.float32(255) for array in (x, x_test))
+    assert Dataset.from_arrays(x, y, x_test, y_test).checksum == known
 
 
 def test_what_packs_well_is_read_all_the_same(write):
@@ -178,6 +199,14 @@ def test_a_run_of_a_file_resumes(archive, tmp_path, monkeypatch):
     for out in ("out", "whole"):
         complete(tmp_path / out)
     assert_same_results(tmp_path / "out", tmp_path / "whole")
+
+
+def test_a_run_of_a_file_in_float64(archive, tmp_path):
+    run = Run.of(Adam(), seed=0, steps=20, hidden=(8,), batch_size=10,
+                 data_checksum=load_dataset(archive).checksum, dtype="float64")
+    worker.work(tmp_path, run, ("natural",), archive)
+    net = MLP.load(folder_of(tmp_path, run) / "step-000020.npz")
+    assert net.theta.dtype == np.float64
 
 
 @pytest.mark.slow

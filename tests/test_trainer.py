@@ -7,7 +7,7 @@ from test_training import SIZES, STEPS, assert_one_line, assert_same_bits, run
 
 from npgm.defences import AdversarialTraining
 from npgm.errors import InputError, Interrupted
-from npgm.losses import cross_entropy, log_odds
+from npgm.losses import cross_entropy, log_odds, minus
 from npgm.network import MLP, forward
 from npgm.optimizers import SGD, Adam, Momentum
 from npgm.training import History, Trainer, batch_rows, train
@@ -231,6 +231,15 @@ def test_a_run_without_a_checkpoint_may_be_interrupted(tiny_data):
 def test_a_loss_that_gives_something_else_is_refused(loss, tiny_data):
     with pytest.raises(InputError, match="must return two arrays, loss"):
         run(tiny_data, loss=loss)
+
+
+def test_a_loss_within_a_loss_says_itself_what_is_wrong(tiny_data):
+    with pytest.raises(InputError, match="no such z"):
+        run(tiny_data, loss=minus(refuse))
+
+
+def refuse(z, y):
+    raise InputError("no such z")
 
 
 @pytest.mark.parametrize("change", [

@@ -7,7 +7,8 @@ from small_models import (C, D, Images, LogitsAndVjp, affine, assert_same, examp
                           network)
 
 from npgm import attacks
-from npgm.attacks import FGSM, DeepFool, Shift, UniversalPerturbation
+from npgm.attacks import (FGSM, LBFGS, DeepFool, Shift, Substitute, Transfer,
+                          UniversalPerturbation)
 from npgm.attacks.universal import classes_of, project
 from npgm.errors import InputError
 from npgm.network import MLP
@@ -114,6 +115,9 @@ def test_another_attack_may_be_within():
     net, (x, _) = network(), examples(60)
     shift = UniversalPerturbation(0.3, passes=2, attack=FGSM(0.1)).fit(net, x)
     assert shift.fooling_rate(net, x) > 0.2
+    shift = UniversalPerturbation(0.3, passes=2, clip=(0, 1), attack=Transfer(
+        net, FGSM(0.1))).fit(net, x)
+    assert shift.fooling_rate(net, x) > 0.2
 
 
 def test_where_a_later_gradient_is_zero_it_is_told():
@@ -157,6 +161,12 @@ def test_a_shift_survives_json():
     (lambda x, y: Shift([np.nan] * D), "finite numbers"),
     (lambda x, y: Shift([1.0] * 5)(network(), x, y), "perturbation has 5 numbers"),
     (lambda x, y: UniversalPerturbation(attack=DeepFool), "give an attack"),
+    (lambda x, y: UniversalPerturbation(attack=UniversalPerturbation()),
+     "UniversalPerturbation, which takes all the examples together"),
+    (lambda x, y: UniversalPerturbation(attack=Substitute()), "all the examples"),
+    (lambda x, y: UniversalPerturbation(attack=LBFGS()), "LBFGS with the target 'n"),
+    (lambda x, y: UniversalPerturbation(attack=Transfer(network(), FGSM(target=0))),
+     "Transfer with the target 0: give one without"),
     (lambda x, y: UniversalPerturbation()(network(), x, y, target=1), "no target")])
 def test_what_does_not_fit_is_refused(make, words):
     with pytest.raises(InputError, match=words) as caught:

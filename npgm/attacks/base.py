@@ -189,6 +189,18 @@ class Attack:
         return type(part)(**whole)
 
 
+def inner(attack, example):
+    """The attack that another calls the `run` of; InputError, with an example of what
+    would do, if it is none or goes by all the examples together."""
+    if not isinstance(attack, Attack):
+        raise InputError(f"attack is {attack!r}: give an attack, for example {example}")
+    if not hasattr(attack, "run"):
+        raise InputError(f"attack is a {type(attack).__name__}, which takes all the "
+                         "examples together: give one that takes each by itself, for "
+                         f"example {example}")
+    return attack
+
+
 def aimed(target, at=slice(None)):
     """How targets (N,) of the examples `at` are handed on: not at all if there are
     none, as an attack need not know of them."""

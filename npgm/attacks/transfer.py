@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npgm import checks, names
-from npgm.attacks.base import Attack, checked
+from npgm.attacks.base import Attack, checked, inner
 from npgm.attacks.fgsm import FGSM
 from npgm.attacks.model import view
 from npgm.attacks.result import reached
@@ -20,9 +20,7 @@ class ByAttack(Attack):
 
     def __post_init__(self):
         super().__post_init__()
-        if not isinstance(self.attack, Attack):
-            raise InputError(f"attack is {self.attack!r}: give an attack, for example "
-                             "npgm.attacks.PGD(0.25)")
+        inner(self.attack, "npgm.attacks.PGD(0.25)")
 
     @property
     def epsilon(self):

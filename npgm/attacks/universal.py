@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npgm.attacks.base import Attack, clipped
+from npgm.attacks.base import Attack, clipped, inner
 from npgm.attacks.deepfool import DeepFool
 from npgm.attacks.result import Attempt
 from npgm.errors import InputError
@@ -61,9 +61,11 @@ class UniversalPerturbation(Attack):
 
     def __post_init__(self):
         super().__post_init__()
-        if not isinstance(self.attack, Attack):
-            raise InputError(f"attack is {self.attack!r}: give an attack, for example "
-                             "npgm.attacks.DeepFool(steps=10)")
+        inner(self.attack, "npgm.attacks.DeepFool(steps=10)")
+        if getattr(self.attack, "target", None) is not None:
+            raise InputError(f"attack is a {type(self.attack).__name__} with the "
+                             f"target {self.attack.target!r}: give one without, for "
+                             "example npgm.attacks.DeepFool(steps=10)")
 
     def fit(self, model, x):
         """v as an attack of its own, a Shift, found over the examples x (N, ...)."""
@@ -116,7 +118,7 @@ class UniversalPerturbation(Attack):
             order = order[k + 1:]
 
     def _inner(self):
-        fits = self.clip is None or not hasattr(self.attack, "clip")
+        fits = self.clip is None or "clip" not in vars(self.attack)
         return self.attack if fits else dataclasses.replace(self.attack, clip=self.clip)
 
 

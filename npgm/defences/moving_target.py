@@ -12,7 +12,7 @@ from npgm.attacks.transfer import error_rate, transfer_matrix
 from npgm.errors import InputError
 
 TIE = 1e-9              # payoffs, at most 1, that differ by less are the same
-MOST = 10 ** 6          # vertices looked at: seconds
+MOST = 10 ** 6          # vertices looked at: a minute
 
 
 class Equilibrium(NamedTuple):

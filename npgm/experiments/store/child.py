@@ -113,6 +113,8 @@ def ask(request, wanted=lambda: True):
 
 
 def main():
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)       # what a user's own module prints is no answer
     request, answer = json.loads(sys.stdin.readline()), {}
     prepare_worker(_end_of_input)
     try:
@@ -129,7 +131,7 @@ def main():
     except Exception as error:
         traceback.print_exc()           # in the worker's log
         answer["failed"] = f"{type(error).__name__}: {error}"
-    print(json.dumps(answer), flush=True)
+    print(json.dumps(answer), file=answers, flush=True)
 
 
 def _end_of_input():
