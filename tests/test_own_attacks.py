@@ -1,6 +1,7 @@
 """A user's own attacks, written as a user would write them. What holds for every
 attack is tested of these too, in test_attacks.py."""
 import json
+import textwrap
 from dataclasses import dataclass
 from typing import Callable
 
@@ -12,6 +13,7 @@ from npgm import attacks
 from npgm.attacks import FGSM, Attack, Attempt, OneStep, input_gradient
 from npgm.errors import InputError
 from npgm.losses import log_odds
+from npgm.network import MLP
 
 # The fast gradient method in the Euclidean norm (Miyato et al. 2016): one step.
 
@@ -218,3 +220,27 @@ def test_a_sweep_of_a_bent_way_is_the_attack_at_each_epsilon(bent):
     for epsilon, success in zip(epsilons, swept):
         alone = type(own)(epsilon)(net, x, y)
         assert success.tolist() == alone.success.tolist()
+
+
+def test_the_docstrings_attack_works_as_it_stands():
+    lines = attacks.__doc__.split("no more than")[1].split("and any other")[0]
+    found = {"dataclass": dataclass, "np": np, "OneStep": attacks.OneStep,
+             "input_gradient": attacks.input_gradient}
+    exec(textwrap.dedent(lines), found)
+    net = MLP.initialize((12, 8, 3), seed=0)
+    x = np.random.default_rng(0).random((20, 12), np.float32)
+    y = net.logits(x).argmax(axis=1)
+    mine, ours = (attack(net, x, y) for attack in (
+        found["Mine"](), attacks.FGSM(loss="margin")))
+    assert (mine.x_adv == ours.x_adv).all() and (mine.status == ours.status).all()
+
+
+def test_a_result_says_in_a_line_what_became_of_the_examples():
+    net = MLP.initialize((12, 8, 3), seed=0)
+    x = np.random.default_rng(0).random((20, 12), np.float32)
+    y = net.logits(x).argmax(axis=1)
+    result = attacks.FGSM(0.5)(net, x, y)
+    said = repr(result)
+    assert f"success {result.success.mean():.1%} of 20" in said
+    assert f"{(result.status == 'fooled').sum()} fooled" in said
+    assert f"{result.queries:,} calls" in said and len(said) < 200

@@ -1,6 +1,29 @@
 """Attacks: hyperparameters at construction, model and data at the call.
 
 A model is any object with logits(x) -> z (N, C) and vjp(x, dz) -> (N, D).
+
+    result = PGD(0.25, loss="log_odds")(net, x, y)
+    result.success.mean()                              # the error under attack
+    result.l2[result.status == "fooled"]               # how far it had to go
+    FGSM(0.25, target="next")(net, x, y)               # aimed at a class
+    v = UniversalPerturbation(0.25).fit(net, x)        # one for all, an attack itself
+    v(other_net, x_test, y_test)
+    Transfer(substitute, PGD(0.25))(net, x, y)         # made on one, tried on another
+
+One of one's own is a frozen dataclass; one step needs no more than
+
+    @dataclass(frozen=True)
+    class Mine(OneStep):
+        epsilon: float = 0.25
+
+        def look(self, model, x, y, rows):             # once, whatever epsilon
+            found = input_gradient(model, x, y, "margin")
+            return found.z, found.dx, found.finite, found.valid
+
+        def move(self, x, d, epsilon):
+            return x + epsilon * np.sign(d)
+
+and any other, an Attack, has run(model, x, y, rows) -> Attempt(x_adv, finite, valid).
 """
 import dataclasses
 

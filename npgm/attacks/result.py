@@ -37,9 +37,10 @@ class Attempt(NamedTuple):
             lost_at=None if lost_at is None else np.where(still, -1, lost_at))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AttackResult:
-    """One entry an example.
+    """One entry an example. Distances say most of those that were fooled:
+    result.l2[result.status == "fooled"].
 
     x_adv: the attacked examples, in the shape and dtype of x, never farther from it
     than epsilon. success (N,): the model is wrong on x_adv, so its mean is the error
@@ -64,6 +65,17 @@ class AttackResult:
     target: np.ndarray | None = None
     queries: int = 0
     seconds: float = 0.0
+
+    def __repr__(self):
+        kinds, counts = np.unique(self.status, return_counts=True)
+        became = ", ".join(f"{count:,} {kind}" for kind, count in zip(kinds, counts))
+        fooled = self.status == FOOLED
+        far = (f"; median l2 {np.median(self.l2[fooled]):.3g}, linf "
+               f"{np.median(self.linf[fooled]):.3g} of the fooled"
+               if self.x is not None and fooled.any() else "")
+        return (f"<AttackResult: success {self.success.mean():.1%} of "
+                f"{len(self.status):,}; {became}{far}; {self.queries:,} calls, "
+                f"{self.seconds:.2g} s>")
 
     @property
     def l0(self):

@@ -20,7 +20,7 @@ from npgm.experiments.sweeps import design
 from npgm.experiments.sweeps import options as sweeps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """What an experiment found. result: what its JSON file has; out: the folder of
     results and runs."""
@@ -28,6 +28,10 @@ class Outcome:
     experiment: Experiment
     result: dict
     out: Path
+
+    def __repr__(self):
+        return (f"<Outcome of {self.experiment.name}: {len(self.rows)} rows by "
+                f"{', '.join(self.experiment.keys)}; in {self.out}>")
 
     @property
     def rows(self):
