@@ -118,8 +118,8 @@ def _errors(ax, rows, networks, moving):
     plots.matrix(ax, errors.astype(float), [
         *networks, "moving target\nof the first four"], [*ATTACKS.values()], words)
     ax.set_title("error (%) under each attack; below it, how much more it finds with "
-                 "the residual repaired (rounded), and what it did not fool for want of "
-                 "any other gradient (silent)", fontsize=10)
+                 "the residual repaired (rounded), and what it did not fool for want "
+                 "of any other gradient (silent)", fontsize=10)
 
 
 def _hidden(rows, row):
