@@ -48,11 +48,11 @@ def each(attacks):
 
 
 EVERY, EVERY_GUIDED = each(ATTACKS), each(GUIDED)
-# Each example of hypothesis trains a substitute anew.
-SLOW = {"substitute"}      # each example of hypothesis trains one
+SLOW = {"substitute"}      # each example of hypothesis trains one anew
 EVERY_BOUNDED = pytest.mark.parametrize("attack", [
     pytest.param(attack, id=name, marks=[pytest.mark.slow] * (name in SLOW))
     for name, attack in BOUNDED.items()])
+
 
 @EVERY_BOUNDED
 @given(lead=st.sampled_from([1, 100, 10 ** 6]), seed=st.integers(0, 9))

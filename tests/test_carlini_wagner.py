@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_models import C, D, affine, examples, learnt, network
 
-from npgm.attacks import CarliniWagner
+from npgm.attacks import CarliniWagner, DeepFool
 from npgm.network import MLP
 
 BOX = (-2, 3)       # wide enough not to matter
@@ -22,8 +22,10 @@ def length(result, norm):
     return result.l2 if norm == 2 else result.linf
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("norm, dual", [(2, 2), (np.inf, 1)])
+@pytest.mark.parametrize("norm, dual, dtype", [
+    (np.inf, 1, "float64"),
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in (
+        (np.inf, 1, "float32"), (2, 2, "float32"), (2, 2, "float64")))])
 def test_on_two_affine_classes_it_finds_the_distance(norm, dual, dtype):
     W = np.random.default_rng(0).standard_normal((D, 2))
     net, (x, _) = affine(W, [1, 0], dtype), examples(10, dtype)
@@ -34,6 +36,30 @@ def test_on_two_affine_classes_it_finds_the_distance(norm, dual, dtype):
     assert len(x) > 5 and result.success.all()
     assert (length(result, norm) >= distance * (1 - 1e-4)).all()
     assert np.median(length(result, norm) / distance) < 1.01
+
+
+@pytest.mark.parametrize("norm, dual", [
+    (np.inf, 1), pytest.param(2, 2, marks=pytest.mark.slow)])
+def test_as_it_stands_it_is_as_near_as_is_said(norm, dual):
+    rng = np.random.default_rng(0)
+    W, x = rng.standard_normal((10, 2)), rng.uniform(0.3, 0.7, (40, 10))
+    net, w = affine(W, [1, 0]), W[:, 0] - W[:, 1]
+    distance = np.abs(net.logits(x) @ [1, -1]) / np.linalg.norm(w, dual)
+    x, distance = x[inner := (distance > 0.02) & (distance < 0.3)], distance[inner]
+    result = CarliniWagner(norm)(net, x, learnt(net, x))
+    ratio = length(result, norm) / distance
+    assert len(x) > 15 and ratio.min() >= 1 - 1e-6
+    assert np.quantile(ratio, 0.9) < 1.01 and ratio.max() < 1.03
+
+
+@pytest.mark.parametrize("norm", [2, np.inf])
+def test_it_leads_away_from_the_bounds(norm):
+    """There tanh is flat: examples of 0 and 1 alone."""
+    net = network("float32", sizes=(40, 20, C))
+    x = np.random.default_rng(0).integers(0, 2, (20, 40)).astype("float32")
+    y, attack = learnt(net, x), CarliniWagner(norm, search_steps=4, c=0.1)
+    assert DeepFool(norm, clip=(0, 1))(net, x, y).success.all()
+    assert attack(net, x, y).success.all()
 
 
 def nearest_of_class(W, b, x, t):

@@ -13,13 +13,16 @@ from npgm.losses import evaluate
 from npgm.optimizers import Adam
 
 # The authors' constants.
-SMOOTH = 0.999999   # of the way to a bound, where w begins: at it w were infinite
 LITTLE = 0.9999     # of its value before, the objective must fall below
 LOOKS = 10          # times in a run at which that is looked at
 DECADE = 10.0       # what c is raised by, until one succeeds
 LARGEST = {2: 1e10, np.inf: 20.0}       # c
 SHRINK = 0.9        # of the distance found, the next tau
-# Ours: the authors bisect c nine times, and stop at the first tau that fails.
+# Ours. The authors' w begins at 0.999999, where tanh is so flat that nothing falls for
+# an image of 0 and 1 alone; they bisect c nine times, and stop at the first tau that
+# fails.
+SMOOTH = 0.99       # of the way to a bound, where w begins: at it w were infinite
+FINER = 20          # what the rate is divided by where a tau fails
 CLOSE = 0.995       # of a c or a distance that succeeds, one that fails is near enough
 
 
@@ -33,19 +36,24 @@ class CarliniWagner(Attack):
         f = max(max_{k != t} z_k - z_t, -kappa), or, without a target,
         f = max(z_y - max_{k != y} z_k, -kappa),
 
-    f_6 of the paper, on logits: nothing to mask. A box is kept to by the variable w,
-    x + r = low + (high - low) (tanh w + 1) / 2, which Adam moves, from w of x.
+    f_6 of the paper, on logits: no rounding masks it. A box is kept to by the variable
+    w, x + r = low + (high - low) (tanh w + 1) / 2, which Adam moves, from w of x; tanh
+    is flat near the bounds, so it begins 0.5 % of the box inside of them.
 
     norm 2: c is raised tenfold until one succeeds, and then bisected for the least that
     does, to 0.5 %. norm inf: tau is the width of the box at first, and then nine tenths
     of the distance found, from the point found; where it fails with c raised tenfold up
-    to 20, it is bisected between that and the distance, to 0.5 %.
+    to 20, it is tried again in finer steps of Adam, and where it fails again, bisected
+    between that and the distance, to 0.5 %.
+
+    How near that comes, on affine models of 10 pixels, where the distance is known: for
+    nine examples of ten to 0.2 % (norm 2) and 0.8 % (norm inf), for all to 2.5 %.
 
     kappa: by how much the logit must lead, in units of logits; what is but rounding is
     no lead. steps: of Adam, at most, two calls of the model each; a run ends where its
     objective no longer falls. search_steps: how many c, or pairs of tau and c, are
-    tried. learning_rate: of Adam, in units of w; of the norm inf, which shows its
-    steps, take less. c: the first. clip: (low, high). target: see Attack.
+    tried. learning_rate: of Adam, in units of w. c: the first. clip: (low, high).
+    target: see Attack.
 
     x_adv is the nearest point met that is misclassified, by kappa, or x, where an
     example stays that is so from the start. One is valid if the gradient of f at x was
@@ -79,12 +87,13 @@ class CarliniWagner(Attack):
 
 class _Search:
     """The nearest points found so far. best (N, D), length (N,): of best - x in the
-    norm of the attack, infinite if there is none. going: the examples looked for."""
+    norm of the attack, infinite if there is none. going: the examples looked for.
+    rate (N,): what Adam's is multiplied by."""
 
     def __init__(self, attack, model, x, aim):
         self.attack, self.model, self.x, self.aim = attack, model, x, aim
         self.best, self.length = x.copy(), np.full(len(x), np.inf)
-        self.finite = np.ones(len(x), bool)
+        self.finite, self.rate = np.ones(len(x), bool), np.ones(len(x), x.dtype)
         self.looks, self.lost_at = np.zeros(len(x), int), np.full(len(x), -1)
         self.see(x, np.arange(len(x)))
         self.going = np.flatnonzero(
@@ -115,7 +124,9 @@ class _Search:
             met = self.descend(self.best, c, tau)
             spent = DECADE * c[going] > LARGEST[np.inf]
             failed = going[~met & spent]
-            fails[failed] = tau[failed]
+            fine = self.rate[failed] < 1
+            fails[failed[fine]] = tau[failed[fine]]
+            self.rate[failed] = 1 / FINER
             c[going[~met & ~spent]] *= DECADE
             new = going[met | spent]
             tau[new] = np.where(fails > 0, (fails + self.length) / 2,
@@ -124,20 +135,22 @@ class _Search:
             self.going = going[(self.finite & ~near & np.isfinite(tau))[going]]
 
     def descend(self, start, c, tau=None):
-        """A run of Adam for the examples that are going -> whether each met a point
-        that succeeds, (n,); of norm inf within tau, and there the run ends."""
+        """A run of Adam, in u = w / rate, for the examples that are going -> whether
+        each met a point that succeeds, (n,); of norm inf within tau, and there the run
+        ends."""
         attack, at = self.attack, self.going
         adam, (low, high) = Adam(attack.learning_rate), attack.clip
         half = self.x.dtype.type((high - low) / 2)
-        w = np.arctanh(SMOOTH * ((start[at] - low) / half - 1)).astype(self.x.dtype)
-        state, update = adam.init(w), adam.compiled()
+        s = self.rate[at][:, None]      # Adam's steps in u do not depend on it
+        u = np.arctanh(SMOOTH * ((start[at] - low) / half - 1)).astype(s.dtype) / s
+        state, update = adam.init(u), adam.compiled()
         met, before = np.zeros(len(at), bool), np.full(len(at), np.inf)
         here, every = np.arange(len(at)), max(1, attack.steps // LOOKS)
         for step in range(attack.steps):
-            tanh = np.tanh(w)
+            tanh = np.tanh(s * u)
             x_adv = np.clip(low + half * (tanh + 1), low, high)
             f, df, inside = self.see(x_adv, at[here])
-            r, weight = x_adv - self.x[at[here]], c[at[here]].astype(w.dtype)
+            r, weight = x_adv - self.x[at[here]], c[at[here]].astype(u.dtype)
             width = None if tau is None else tau[at[here]]
             distance, dr = penalty(r, width)
             if tau is not None:
@@ -148,14 +161,14 @@ class _Search:
                 objective = distance + weight * f
                 on &= objective <= LITTLE * before[here]
                 before[here] = objective
-            dw = (dr + weight[:, None] * df) * (half * (1 - tanh * tanh))
+            du = (dr + weight[:, None] * df) * (s * half * (1 - tanh * tanh))
             if not on.all():
-                here, w, dw = here[on], w[on], dw[on]
+                here, s, u, du = here[on], s[on], u[on], du[on]
                 for name in adam.initial:
                     setattr(state, name, getattr(state, name)[on])
                 if not here.size:
                     break
-            update(w, dw, state)
+            update(u, du, state)
         return met
 
     def see(self, x_adv, at):
