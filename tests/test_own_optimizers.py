@@ -305,7 +305,8 @@ def short(theta, g, m, alpha):
 
 
 @pytest.mark.parametrize("rule, names", [(bare, ("theta",)),
-                                         (short, ("theta", "m", "step"))], ids=str)
+                                         (short, ("theta", "m", "step"))],
+                         ids=["bare", "short"])
 def test_a_rule_returns_a_value_for_each_of_its_names(rule, names):
     kept = {"m": 0.0} if "m" in names else {}
 

@@ -148,7 +148,8 @@ def test_bad_targets_are_refused_at_construction(target):
 
 
 @pytest.mark.parametrize("attack", [
-    RandomSign(), Square(queries=5), Transfer(SUBSTITUTE, RandomSign())], ids=str)
+    RandomSign(), Square(queries=5), Transfer(SUBSTITUTE, RandomSign())],
+    ids=lambda attack: type(attack).__name__)
 def test_an_attack_that_cannot_aim_says_so(attack):
     with pytest.raises(InputError, match="has no target"):
         attack(network(), *examples(5), target=0)
