@@ -39,6 +39,24 @@ def termination_as_interrupt():
         signal.signal(signal.SIGTERM, before)
 
 
+@contextlib.contextmanager
+def interrupts_later():
+    """Ctrl-C while it lasts strikes at its end: an import that it cuts short tells it
+    as a fault of its own."""
+    struck = []
+    try:
+        before = signal.signal(signal.SIGINT, lambda signum, frame: struck.append(1))
+    except ValueError:          # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if struck:
+            raise KeyboardInterrupt
+
+
 def positive(text):
     """A whole number of at least 1, written 100000, 100,000 or 1e5."""
     try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from npgm import checks, formats, plots, provenance, sources, storage, tables
+from npgm.command import interrupts_later
 from npgm.data import MNIST_CHECKSUM, load_dataset
 from npgm.errors import DataError, InputError
 from npgm.experiments import estimate, protocol
@@ -100,7 +101,8 @@ def prepare(experiment, request):
     if len(data.x_train) < largest:
         raise DataError(f"{request.data} has {len(data.x_train)} training images: a "
                         f"batch takes {largest}")
-    plots.check()
+    with interrupts_later():
+        plots.check()
     if request.save:
         storage.check_can_write(request.save)
         formats.check(request.save)

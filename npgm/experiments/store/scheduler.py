@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import resource_tracker
 
 from tqdm import tqdm
 
@@ -43,6 +44,8 @@ def complete(out, needs, data_folder=None, jobs=1, cluster=None, executor=None):
             executor = stack.enter_context(connected(
                 cluster, out, needs, data_folder))
         # Held back while workers start, who inherit that: Ctrl-C is this process's.
+        # Python's tracker of resources lets it through again when it starts.
+        resource_tracker.ensure_running()
         stack.enter_context(_interrupts("SIG_BLOCK"))
         others = set(multiprocessing.active_children())
         if executor is None:
