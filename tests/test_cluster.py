@@ -214,8 +214,7 @@ def test_a_worker_with_another_npgm_is_named(empty, another, data, tmp_path):
     assert os.listdir(tmp_path / "out") == []
 
 
-@pytest.mark.skip("an unfit worker that is free first may meet a run too often: the "
-                  "outcome depends on load, to be mended")
+@slow
 def test_a_worker_that_joins_later_is_looked_at(empty, another, make_run, data_folder,
                                                 tmp_path, capsys, monkeypatch):
     """Alone it fails the runs; where others are they do its runs, too."""

@@ -150,9 +150,12 @@ class Cluster(futures.Executor):
         return future
 
     def _hand_over(self, future, run, measures, met):
-        """met: the answers that earlier processes of this run left."""
+        """met: the answers that earlier processes of this run left. One that met an
+        unfit worker goes to those known to be fit, as long as they are there."""
+        fit = {"workers": sorted(self.fit), "allow_other_workers": True} if (
+            met and self.fit) else {}
         task = self.executor.submit(
-            work, self.terms, run.configuration, measures,
+            work, self.terms, run.configuration, measures, **fit,
             key=f"npgm-{Path(self.terms['lease']).name}-{next(self.number)}")
         task.add_done_callback(
             lambda task: self._ended(task, future, run, measures, met))
