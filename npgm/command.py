@@ -28,15 +28,8 @@ def termination_as_interrupt():
     """SIGTERM to this process does what Ctrl-C does."""
     def interrupt(signum, frame):
         raise KeyboardInterrupt
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:          # not the main thread
+    with _handled(signal.SIGTERM, interrupt):
         yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager
@@ -45,16 +38,25 @@ def interrupts_later():
     as a fault of its own."""
     struck = []
     try:
-        before = signal.signal(signal.SIGINT, lambda signum, frame: struck.append(1))
-    except ValueError:          # not the main thread
+        with _handled(signal.SIGINT, lambda signum, frame: struck.append(1)):
+            yield
+    finally:
+        if struck:
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _handled(signum, handler):
+    """A signal handled so while it lasts; in the main thread, where alone it can be."""
+    try:
+        before = signal.signal(signum, handler)
+    except ValueError:
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        if struck:
-            raise KeyboardInterrupt
+        signal.signal(signum, before)
 
 
 def positive(text):
