@@ -65,7 +65,8 @@ class Trainer:
         return self.state.t
 
     def update(self, x, y):
-        """One update on a batch, x (N, D) of the net's dtype and y (N,) integers.
+        """One update on a batch, x (N, D) of the net's dtype and y (N,) integers; for a
+        loss that takes such, (N, C) probabilities.
 
         Returns the losses (N,) before it. If their mean is not finite, theta and
         state stay as they are. Raises InputError if shapes, dtypes or labels do not
@@ -73,7 +74,10 @@ class Trainer:
         """
         if x.shape[1:] != self.net.sizes[:1] or x.dtype != self.net.dtype:
             self.net.check_x(x)
-        y = checks.labels(y, len(x), self.net.sizes[-1])
+        if self.loss is losses.cross_entropy:       # whose kernel takes no others
+            y = checks.labels(y, len(x), self.net.sizes[-1])
+        else:
+            y = self.net.check_y(y, len(x))
         if self.defence:
             x, y = self.defence.examples(self._model, x, y)
         self.x, self.y = x, y
@@ -144,9 +148,10 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     before = net.copy() if hasattr(defence, "begin") else None
     run.load()
     if before is not None:
-        trainer.loss, trainer.defence = defence.begin(trainer.loss, functools.partial(
-            _another, before, optimizer, data, steps, batch_size, seed, path=run.path,
-            watch=getattr(watch, "teaching", None), progress=progress))
+        trainer.loss, trainer.defence = defence.begin(trainer.loss, Teaching(
+            before, optimizer, data, steps, batch_size, seed, run.path,
+            getattr(watch, "teaching", None), progress))
+    y_train = getattr(trainer.defence, "labels", data.y_train)
     bar = Bar(steps) if progress else None
     watchers = [watcher for watcher in (watch, bar) if watcher is not None]
     for watcher in watchers:
@@ -155,7 +160,7 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     try:
         for t in range(trainer.t + 1, steps + 1):
             rows = batch_rows(len(data.y_train), batch_size, seed, t)
-            batch = data.x_train.take(rows, axis=0), data.y_train[rows]
+            batch = data.x_train.take(rows, axis=0), y_train[rows]
             history.losses[t - 1] = trainer.update(*batch).mean()
             if not (np.isfinite(history.losses[t - 1]) and (
                     t not in points or np.isfinite(net.theta).all())):
@@ -180,17 +185,33 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     return history
 
 
-def _another(net, optimizer, data, steps, batch_size, seed, loss, path, watch,
-             progress):
-    """net itself, trained with a loss; if that diverges, all NaN. path: of another
-    network's checkpoint, or None."""
-    history = train(net, optimizer, data, steps, batch_size, seed, loss,
-                    evaluate_at=(steps,), evaluate=lambda net, step: None,
-                    checkpoint=path and path.with_name(f"teacher-{path.name}"),
-                    watch=watch, progress=progress)
-    if history.diverged_at is not None:
-        net.theta[:] = np.nan
-    return net
+@dataclass(frozen=True)
+class Teaching:
+    """What a defence's `begin` is handed, as `teach`: teach(loss) -> another network,
+    trained as this run's will be, but with that loss and on the labels; if that
+    diverges, all NaN. net: as it is before the run. path: of the run's checkpoint, or
+    None. watch, progress: as train's."""
+
+    net: MLP
+    optimizer: Optimizer
+    data: object
+    steps: int
+    batch_size: int
+    seed: int
+    path: object
+    watch: object
+    progress: bool
+
+    def __call__(self, loss):
+        net, path = self.net.copy(), self.path
+        history = train(net, self.optimizer, self.data, self.steps, self.batch_size,
+                        self.seed, loss, evaluate_at=(self.steps,),
+                        evaluate=lambda net, step: None,
+                        checkpoint=path and path.with_name(f"teacher-{path.name}"),
+                        watch=self.watch, progress=self.progress)
+        if history.diverged_at is not None:
+            net.theta[:] = np.nan
+        return net
 
 
 def _points(evaluate_at, steps):

@@ -76,6 +76,7 @@ npgm.attacks
 npgm.gradient_check
 npgm.defences.adversarial_training
 npgm.defences.distillation
+npgm.defences.extended_distillation
 npgm.defences.moving_target
 npgm.defences
 npgm.plots
@@ -141,6 +142,7 @@ npgm.experiments.measures.masking
 npgm.experiments.measures.silent
 npgm.experiments.measures.pictures
 npgm.experiments.measures.attacked
+npgm.experiments.measures.outliers
 npgm.experiments.measures
 npgm.experiments.rows
 npgm.experiments.seeds

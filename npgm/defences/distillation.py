@@ -28,8 +28,7 @@ class Distillation:
     1 / T, as in the paper: optimizers that see the scale of a gradient need a larger
     learning rate.
 
-    Of the extension (Papernot and McDaniel 2017, arXiv 1705.05264) nothing is here: it
-    needs dropout, to estimate a teacher's uncertainty, and a class for outliers.
+    The extension of 2017 is `extended_distillation`.
     """
 
     temperature: float = 20
@@ -42,7 +41,7 @@ class Distillation:
         """What `npgm.train` asks for before the first update: (the loss, the defence)
         that the student is trained with. teach(loss) -> a network trained as the
         student will be, but with that loss and on the labels."""
-        _check(loss)
+        check_loss(loss)
         teacher = teach(at_temperature(cross_entropy, self.temperature))
         return Taught(self.temperature, teacher).begin(loss, teach)
 
@@ -67,7 +66,7 @@ class Taught:
 
     def begin(self, loss, teach):
         """(the student's loss, the teacher as it answers fastest)."""
-        _check(loss)
+        check_loss(loss)
         teacher = (self.teacher.compiled() if hasattr(self.teacher, "compiled")
                    else self.teacher)
         return (at_temperature(soft_cross_entropy, self.temperature),
@@ -79,6 +78,7 @@ class Taught:
         return x, softmax(z / z.dtype.type(self.temperature))[0]
 
 
-def _check(loss):
+def check_loss(loss):
+    """InputError unless a student's loss is left to the defence."""
     if loss is not cross_entropy:
         raise InputError("distillation trains by cross_entropy: leave out loss")

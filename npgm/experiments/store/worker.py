@@ -52,9 +52,10 @@ def work(out, run, measures, data_folder):
 
 
 def _train(folder, run, record, measures, data):
-    net = MLP.initialize((data.x_train.shape[1], *run.hidden, data.classes),
-                         seed=run.seed, dtype=run.dtype, scheme=run.scheme)
     optimizer, defence = run.parts()
+    outputs = data.classes + getattr(defence, "extra_outputs", 0)
+    net = MLP.initialize((data.x_train.shape[1], *run.hidden, outputs),
+                         seed=run.seed, dtype=run.dtype, scheme=run.scheme)
     path, clock, before = folder / "record.json", _Clock(), record.provenance
 
     def store():

@@ -3,7 +3,7 @@ import warnings
 
 from npgm import attacks, names
 from npgm.errors import InputError
-from npgm.experiments.measures import Quantity, attacked, masking, outcomes
+from npgm.experiments.measures import Quantity, attacked, masking, outcomes, outliers
 
 MENU = {
     "natural": (outcomes.NATURAL_ERROR,),
@@ -17,6 +17,7 @@ MENU = {
     "activity": (outcomes.ACTIVE_HIDDEN, outcomes.LOGIT_LEAD),
     "distance": (outcomes.DEEPFOOL_L2, outcomes.DEEPFOOL_LINF),
     "causes": (*masking.SHARES, masking.SIGNS_RIGHT),
+    "outliers": outliers.QUANTITIES,
 }
 
 
