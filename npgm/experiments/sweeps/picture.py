@@ -67,7 +67,9 @@ def _panel(ax, quantity, along, values, lines):
     ax.set_title(quantity.heading)
     ax.set_xlabel(_heading(along))
     if not _are_numbers(values):
-        ax.set_xticks(range(len(values)), [_text(along, value) for value in values])
+        texts = [_text(along, value) for value in values]
+        slanted = {"rotation": 12, "ha": "right"} if max(map(len, texts)) > 15 else {}
+        ax.set_xticks(range(len(values)), texts, **slanted)
         ax.set_xlim(-0.6, len(values) - 0.4)
     elif along == "learning_rate":
         plots.log_rate(ax)
