@@ -67,12 +67,10 @@ def update(found, data, hidden, batch_size, repeats):
 def products(A, repeats):
     """The first layer's forward product: as sparse rows, dense, and as chosen."""
     W, b = npgm.MLP.initialize().layers[0]
-    out, room = np.empty((125, 600), np.float32), kernels.SparseRows.empty(
-        A.shape, A.dtype)
+    out, room = np.empty((125, 600), np.float32), kernels.room([A.shape], A.dtype)
 
     def sparse():
-        kernels.compress(A, room)
-        kernels.product(room, W, b, out)
+        kernels.product(kernels.compress(A, room)[0], W, b, out)
     ways = {"sparse": sparse, "dense": lambda: kernels.dense_product(A, W, b, out),
             "chosen": lambda: kernels.multiply(A, room, W, b, out)}
     timing.interleave(ways, 3)

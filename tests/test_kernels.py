@@ -14,10 +14,11 @@ from npgm.compiled import kernels
 ROOT = Path(__file__).parents[1]
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
 
-# Rows of A, columns of A, columns of B: around the block of 64 columns, and
+# Rows of A, columns of A, columns of B: around 64 columns and the block of 128, and
 # widths that are no multiple of any vector.
 SHAPES = [(1, 1, 1), (1, 63, 7), (7, 64, 10), (63, 65, 16), (64, 130, 1),
-          (65, 128, 128), (125, 10, 7), (125, 64, 600), (3, 784, 10), (128, 16, 130)]
+          (65, 128, 128), (125, 10, 7), (125, 64, 600), (3, 784, 10), (128, 16, 130),
+          (8, 129, 65), (9, 257, 63)]
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 DENSITIES = pytest.mark.parametrize("density", [0, 0.2, 1])
@@ -44,8 +45,8 @@ def dense(sparse, columns):
 
 
 def sparse(A):
-    rows = kernels.SparseRows.empty(A.shape, A.dtype)
-    kernels.compress(A, rows)
+    rows, entries = kernels.compress(A, kernels.room([A.shape], A.dtype))
+    assert entries == np.count_nonzero(A)
     return rows
 
 
@@ -73,24 +74,23 @@ def test_compress_keeps_nan_infinity_and_the_smallest_number(dtype):
 
 
 @DTYPES
-@DENSITIES
 @MATRICES
-def test_transpose_leaves_out_dead_rows(shape, density, dtype):
-    A = draw(*shape[:2], dtype, density)
-    live = np.arange(len(A)) % 3 != 1
-    transposed = kernels.SparseRows.empty(A.T.shape, dtype)
-    kernels.transpose(sparse(A), live, transposed,
-                      np.zeros(A.shape[1], np.int64))
-    np.testing.assert_array_equal(dense(transposed, len(A)), (A * live[:, None]).T)
+def test_transpose_of_some_rows(shape, dtype):
+    A = draw(*shape[:2], dtype)
+    for rows in (np.arange(len(A)), np.flatnonzero(np.arange(len(A)) % 3 != 1)):
+        transposed = np.full((A.shape[1], rows.size), np.nan, dtype)
+        kernels.transpose(A, rows, transposed)
+        np.testing.assert_array_equal(transposed, A[rows].T)
 
 
 @DTYPES
 @MATRICES
-def test_transpose_dense(shape, dtype):
+def test_kept_rows(shape, dtype):
     A = draw(*shape[:2], dtype)
-    transposed = np.empty(A.T.shape, dtype)
-    kernels.transpose_dense(A, transposed)
-    np.testing.assert_array_equal(transposed, A.T)
+    A[1::3] = 0
+    B, kept = A.copy(), np.flatnonzero(A.any(axis=1))
+    np.testing.assert_array_equal(kernels.kept_rows(B), kept)
+    np.testing.assert_array_equal(B[:kept.size], A[kept])
 
 
 @DTYPES
@@ -103,6 +103,15 @@ def test_product(shape, density, dtype):
     out = np.full((rows, width), np.nan, dtype)
     kernels.product(sparse(A), B, b, out)
     assert_near(out, A @ B + b[:width], TOLERANCE[dtype])
+
+
+@DTYPES
+@pytest.mark.parametrize("width", [1, 10, 64])
+def test_a_product_over_nothing_is_what_it_began_with(width, dtype):
+    out, b = np.full((3, width), np.nan, dtype), draw(1, width, dtype)[0]
+    A, B = np.empty((3, 0), dtype), np.empty((0, width), dtype)
+    kernels.multiply(A, kernels.room([A.shape], dtype), B, b, out)
+    np.testing.assert_array_equal(out, [b] * 3)
 
 
 @DTYPES
@@ -126,7 +135,7 @@ def test_dense_product_adds_the_same_terms_in_the_same_order(shape, layout, dtyp
 def test_multiply_chooses_by_density(shape, density, dtype):
     rows, inner, width = shape
     A, B = draw(rows, inner, dtype, density), draw(inner, width, dtype)
-    room = kernels.SparseRows.empty(A.shape, dtype)
+    room = kernels.room([A.shape], dtype)
     out = np.full((rows, width), np.nan, dtype)
     chosen = kernels.multiply(A, room, B, np.zeros(width, dtype), out)
     assert_near(out, A @ B, TOLERANCE[dtype])
@@ -148,10 +157,11 @@ def test_sum_rows(shape, dtype):
 @MATRICES
 def test_relu_and_its_derivative(shape, dtype):
     Z = draw(shape[0], shape[2], dtype, 0.7)
-    H, dH = Z.copy(), draw(*Z.shape, dtype)[::-1].copy()
-    expected = dH * (Z > 0)
+    H, rows = Z.copy(), np.arange(len(Z))[::2]
+    dH = draw(*Z.shape, dtype)[rows][::-1].copy()
+    expected = dH * (Z[rows] > 0)
     kernels.relu(H)
-    kernels.relu_backward(dH, H)
+    kernels.relu_backward(dH, H, rows)
     np.testing.assert_array_equal(H, np.maximum(Z, 0))
     np.testing.assert_array_equal(dH, expected)
 

@@ -43,6 +43,7 @@ npgm.optimizers.adam
 npgm.optimizers
 npgm.compiled.jit
 npgm.compiled.simd
+npgm.compiled.shuffles
 npgm.compiled.kernels
 npgm.compiled.changes
 npgm.compiled.twins

@@ -3,19 +3,20 @@
 Everything a ReLU network multiplies has zeros on its left: 81 % of MNIST's
 pixels, the silent hidden units, the residuals of examples learnt beyond doubt.
 So the matrix product here, `multiply`, looks at how many there are: `product`
-takes sparse rows, which `compress` and `transpose` make, and `dense_product` is
-for the rest. The mathematics stands in `network`; each kernel names its twin.
+takes sparse rows, which `compress` makes, and `dense_product` is for the rest. The
+mathematics stands in `network`; each kernel names its twin.
 """
 from typing import NamedTuple
 
 import numpy as np
 
 from npgm.compiled.jit import compiled, specialized
+from npgm.compiled.shuffles import LANES, PACKED_BYTES, pack, transpose_square
 from npgm.compiled.simd import (VECTOR_BYTES, make_dense_tile, make_sparse_tile,
                                 many_registers)
 
-# A block of B, 64 rows of 120 float32, fills the first-level cache (32 KB).
-BLOCK = 64
+# A block of B, 128 rows of 8 vectors, fills the first-level cache (32 KB).
+BLOCK, WIDE = 128, 8
 
 # A tile of sums, its vectors of B and 1 factor have to fit the vector registers:
 # AVX-512 brings 32 of them, 16 is what there was before.
@@ -40,92 +41,83 @@ class SparseRows(NamedTuple):
     columns: np.ndarray     # uint32: unsigned, so that no index can be negative
     values: np.ndarray
 
-    @classmethod
-    def empty(cls, shape, dtype):
-        """Room for any matrix of that shape."""
-        rows, columns = shape
-        return cls(np.zeros((rows, -(-columns // BLOCK) + 1), np.int64),
-                   np.empty(rows * columns, np.uint32),
-                   np.empty(rows * columns, dtype))
+
+def room(shapes, dtype):
+    """Memory for the sparse rows of any one matrix of those shapes: starts, columns
+    and values, flat."""
+    return (np.empty(max(rows * (blocks_of(columns) + 1) for rows, columns in shapes),
+                     np.int64),
+            np.empty(max(rows * columns for rows, columns in shapes), np.uint32),
+            np.empty(max(rows * columns for rows, columns in shapes), dtype))
 
 
 @compiled
-def compress(A, sparse):
-    """A (N, D) dense to sparse rows, each with room for D entries. Twin: `A != 0`."""
-    starts = sparse.starts
-    for i in range(A.shape[0]):
-        first = i * A.shape[1]
-        row, columns, values = A[i], sparse.columns[first:], sparse.values[first:]
-        n = NONE                # unsigned and from 0: no index needs a sign test
-        for block in range(starts.shape[1] - 1):
-            starts[i, block] = first + n
-            for j in range(block * BLOCK, min((block + 1) * BLOCK, A.shape[1])):
-                columns[n] = j
-                values[n] = row[j]
-                n += np.uint32(row[j] != 0)     # no branch: a zero is overwritten
-        starts[i, -1] = first + n
+def blocks_of(columns):
+    """How many blocks that many columns are cut into: at least one."""
+    return max(1, -(-columns // BLOCK))
 
 
 @compiled
-def transpose(sparse, live, transposed, cursor):
-    """Sparse rows (N, D) to the sparse rows of the transpose (D, N), each with
-    room for N entries. Leaves out row i where live[i] is False. Twin: `A.T`.
-
-    cursor: room for D unsigned integers.
-    """
-    N = sparse.starts.shape[0]
-    for j in range(cursor.size):
-        cursor[j] = j * N
+def compress(A, room):
+    """A (N, D) as SparseRows, made in room, and how many entries they have.
+    Twin: `A != 0`."""
+    N, D = A.shape
+    blocks, width, entries = blocks_of(D), PACKED_BYTES // A.itemsize, 0
+    starts, columns, values = room
+    starts = starts[:N * (blocks + 1)].reshape(N, blocks + 1)
     for i in range(N):
-        if i % BLOCK == 0:
-            transposed.starts[:, i // BLOCK] = cursor
-        if live[i]:
-            entries = slice(sparse.starts[i, 0], sparse.starts[i, -1])
-            columns, values = sparse.columns[entries], sparse.values[entries]
-            for k in range(columns.size):
-                place = cursor[columns[k]]
-                transposed.columns[place] = i
-                transposed.values[place] = values[k]
-                cursor[columns[k]] = place + np.uint32(1)
-    transposed.starts[:, -1] = cursor
+        first, n = i * D, NONE          # unsigned and from 0: no index needs a test
+        row, row_columns, row_values = A[i], columns[first:], values[first:]
+        for block in range(blocks):
+            starts[i, block] = first + n
+            end = min((block + 1) * BLOCK, D)
+            whole = end - end % width
+            for j in range(block * BLOCK, whole, width):
+                n += pack(row, j, row_columns, row_values, n)
+            for j in range(whole, end):     # no branch: a zero is overwritten
+                row_columns[n] = j
+                row_values[n] = row[j]
+                n += np.uint32(row[j] != 0)
+        starts[i, blocks] = first + n
+        entries += n
+    return SparseRows(starts, columns, values), entries
 
 
 @compiled
-def transpose_dense(A, transposed):
-    """transposed = A.T, eight rows at a time to write whole vectors."""
-    whole = A.shape[0] - A.shape[0] % 8
-    for i in range(0, whole, 8):
-        a, b, c, d = A[i], A[i + 1], A[i + 2], A[i + 3]
-        e, f, g, h = A[i + 4], A[i + 5], A[i + 6], A[i + 7]
-        for j in range(A.shape[1]):
-            to = transposed[j, i:i + 8]
-            to[0], to[1], to[2], to[3] = a[j], b[j], c[j], d[j]
-            to[4], to[5], to[6], to[7] = e[j], f[j], g[j], h[j]
-    for i in range(whole, A.shape[0]):
-        transposed[:, i] = A[i]
+def transpose(A, rows, transposed):
+    """transposed (D, N) = A[rows].T, rows (N,). Squares at an edge lie over those
+    before them, and do the same again. Twin: `A[rows].T`."""
+    D, N = transposed.shape
+    if min(D, N) < LANES:
+        for i in range(N):
+            transposed[:, i] = A[rows[i]]
+        return
+    for j in range(0, D, LANES):
+        for i in range(0, N, LANES):
+            transpose_square(A, rows, min(i, N - LANES), min(j, D - LANES), transposed)
 
 
-def _panels(sparse, B, initial, out, j, end, step):
-    """The columns j, j + step, ... below end of a product, a tile at a time.
-
-    A block of B stays in the first-level cache while every row passes it.
+def _panels(sparse, B, initial, out, step):
+    """A product, step columns at a time; the last panel lies over the one before it,
+    and computes the same again. A block of B stays in the first-level cache while
+    every row passes it.
     """
     starts, columns, values = sparse
-    while j + step <= end:
+    width = out.shape[1]
+    for j in range(0, width, step):
+        j = min(j, width - step)
         for block in range(starts.shape[1] - 1):
             for i in range(starts.shape[0]):
                 start, stop = starts[i, block], starts[i, block + 1]
                 if start < stop or block == 0:
                     tile(out, i, j, initial, B, block == 0, columns, values, start,
                          stop)
-        j += step
-    return j
 
 
-panels15, panels8, panels1, panels_rest = (
+wide_panels, narrow_panels, panel_rest = (
     specialized(_panels, name, contract=True, tile=make_sparse_tile(vectors))
-    for name, vectors in (("panels15", 15), ("panels8", 8), ("panels1", 1),
-                          ("panels_rest", 0)))
+    for name, vectors in (("wide_panels", WIDE), ("narrow_panels", 1),
+                          ("panel_rest", 0)))
 
 
 @compiled
@@ -136,13 +128,12 @@ def product(sparse, B, initial, out):
     """
     width = out.shape[1]
     vector = VECTOR_BYTES // out.itemsize
-    j = 0
-    if width % (15 * vector) == 0:      # 15 sums and 1 factor fill 16 registers
-        j = panels15(sparse, B, initial, out, j, width, 15 * vector)
-    j = panels8(sparse, B, initial, out, j, width, 8 * vector)
-    j = panels1(sparse, B, initial, out, j, width, vector)
-    if j < width:
-        panels_rest(sparse, B, initial, out, j, width, width - j)
+    if width >= WIDE * vector:
+        wide_panels(sparse, B, initial, out, WIDE * vector)
+    elif width >= vector:
+        narrow_panels(sparse, B, initial, out, vector)
+    else:
+        panel_rest(sparse, B, initial, out, width)
 
 
 @compiled(contract=True)
@@ -165,19 +156,28 @@ def multiply(A, room, B, initial, out):
     has few entries. Returns whether it was that. Both ways add the same terms in
     the same order, but for zeros."""
     N, M = out.shape
-    entries = 0
-    for i in range(N):
-        for j in range(A.shape[1]):
-            entries += A[i, j] != 0
     small = (min(N, A.shape[1]) < TILE_ROWS
              or M < TILE_VECTORS * (VECTOR_BYTES // out.itemsize))
-    sparse = small or entries < SPARSE_BELOW * A.size
-    if sparse:
-        compress(A, room)
-        product(room, B, initial, out)
-    else:
-        dense_product(A, B, initial, out)
-    return sparse
+    rows, entries = compress(A, room)
+    if small or entries < SPARSE_BELOW * A.size:
+        product(rows, B, initial, out)
+        return True
+    dense_product(A, B, initial, out)
+    return False
+
+
+@compiled
+def kept_rows(A):
+    """Which rows of A (N, M) are not all zero (L,): they become its first L, in their
+    order."""
+    kept = np.empty(len(A), np.int64)
+    n = 0
+    for i in range(len(A)):
+        if np.any(A[i]):
+            kept[n] = i
+            A[n] = A[i]
+            n += 1
+    return kept[:n]
 
 
 @compiled
@@ -199,12 +199,14 @@ def relu(Z):
 
 
 @compiled
-def relu_backward(dH, H):
-    """dH = dH where H > 0, else 0, in place. Twin: `np.where(h > 0, dh, 0)`."""
-    gradient, activation = dH.reshape(-1), H.reshape(-1)
-    zero = gradient.dtype.type(0)
-    for k in range(gradient.size):
-        gradient[k] = gradient[k] if activation[k] > 0 else zero
+def relu_backward(dH, H, rows):
+    """dH (N, M) = dH where H[rows] > 0, else 0, in place; rows (N,).
+    Twin: `np.where(h > 0, dh, 0)`."""
+    zero = dH.dtype.type(0)
+    for i in range(rows.size):
+        gradient, activation = dH[i], H[rows[i]]
+        for k in range(gradient.size):
+            gradient[k] = gradient[k] if activation[k] > 0 else zero
 
 
 @compiled

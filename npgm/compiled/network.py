@@ -11,9 +11,8 @@ import numpy as np
 from npgm import losses
 from npgm.compiled import twins
 from npgm.compiled.jit import compiled
-from npgm.compiled.kernels import (SparseRows, cross_entropy, dense_product, multiply,
-                                   product, relu, relu_backward, sum_rows, transpose,
-                                   transpose_dense)
+from npgm.compiled.kernels import (cross_entropy, kept_rows, multiply, relu,
+                                   relu_backward, room, sum_rows, transpose)
 from npgm.network import aligned_zeros, layer_views
 
 KEPT = 3        # numbers of examples for which memory is kept
@@ -27,63 +26,67 @@ class Layer(NamedTuple):
     dW: np.ndarray
     db: np.ndarray
     H: np.ndarray               # (N, n): its input, x or the Z of the layer before
-    H_sparse: SparseRows        # (N, n)
-    H_transposed: SparseRows    # (n, N)
     Z: np.ndarray               # (N, m): its output, after relu in hidden layers
     dZ: np.ndarray              # (N, m)
-    dZ_sparse: SparseRows       # (N, m)
     W_transposed: np.ndarray    # (m, n)
-    cursor: np.ndarray          # (n,) uint32
+
+
+class Scratch(NamedTuple):
+    """What every layer's kernels use in turn."""
+
+    room: tuple                 # for sparse rows, see kernels.room
+    H_transposed: np.ndarray    # flat, as large as the largest H
     zeros: np.ndarray           # as many as the widest layer has units
+    all: np.ndarray             # 0, 1, 2, ... below N and below any layer's width
 
 
 @compiled
-def forward(layers, sparse, first):
-    """Z of every layer from the first-th on. sparse[i] becomes whether layer i's
-    input was multiplied as sparse rows. Twin: `network.forward`."""
+def forward(layers, scratch, first):
+    """Z of every layer from the first-th on. Twin: `network.forward`."""
     last = len(layers) - 1
     for i in range(first, last + 1):
         layer = layers[i]
-        sparse[i] = multiply(layer.H, layer.H_sparse, layer.W, layer.b, layer.Z)
+        multiply(layer.H, scratch.room, layer.W, layer.b, layer.Z)
         if i < last:
             relu(layer.Z)
 
 
 @compiled
-def through_weights(layer, dH, fresh):
+def through_weights(layer, scratch, dZ, dH, fresh):
     """dH = dZ W^T, the gradient of a layer's input. fresh: whether W was not transposed
     before."""
     if fresh:
-        transpose_dense(layer.W, layer.W_transposed)
-    multiply(layer.dZ, layer.dZ_sparse, layer.W_transposed, layer.zeros, dH)
+        transpose(layer.W, scratch.all[:len(layer.W)], layer.W_transposed)
+    multiply(dZ, scratch.room, layer.W_transposed, scratch.zeros, dH)
 
 
 @compiled
-def backward(layers, sparse, live):
+def backward(layers, scratch):
     """dW and db of every layer, from the last one's dZ. Twin: `network.backward`."""
     last = len(layers) - 1
-    for i in range(live.size):      # a zero residual: everything behind it is zero
-        live[i] = np.any(layers[last].dZ[i])
+    live = kept_rows(layers[last].dZ)   # behind a zero residual everything is zero
+    N = live.size
     for i in range(last, -1, -1):
-        layer = layers[i]
-        if sparse[i]:
-            transpose(layer.H_sparse, live, layer.H_transposed, layer.cursor)
-            product(layer.H_transposed, layer.dZ, layer.zeros, layer.dW)
-        else:
-            dense_product(layer.H.T, layer.dZ, layer.zeros, layer.dW)
-        sum_rows(layer.dZ, layer.db)
+        layer, dZ = layers[i], layers[i].dZ[:N]
+        n = layer.H.shape[1]
+        H_transposed = scratch.H_transposed[:n * N].reshape(n, N)
+        transpose(layer.H, live, H_transposed)
+        multiply(H_transposed, scratch.room, dZ, scratch.zeros, layer.dW)
+        sum_rows(dZ, layer.db)
         if i > 0:
-            through_weights(layer, layers[i - 1].dZ, True)
-            relu_backward(layers[i - 1].dZ, layers[i - 1].Z)
+            dH = layers[i - 1].dZ[:N]
+            through_weights(layer, scratch, dZ, dH, True)
+            relu_backward(dH, layer.H, live)
 
 
 @compiled
-def backward_to_x(layers, dX, fresh):
+def backward_to_x(layers, scratch, dX, fresh):
     """dX from the last layer's dZ. Twin: `network.backward_to_x`."""
     for i in range(len(layers) - 1, 0, -1):
-        through_weights(layers[i], layers[i - 1].dZ, fresh)
-        relu_backward(layers[i - 1].dZ, layers[i - 1].Z)
-    through_weights(layers[0], dX, fresh)
+        dH = layers[i - 1].dZ
+        through_weights(layers[i], scratch, layers[i].dZ, dH, fresh)
+        relu_backward(dH, layers[i].H, scratch.all[:len(dH)])
+    through_weights(layers[0], scratch, layers[0].dZ, dX, fresh)
 
 
 def _plain(x):
@@ -115,41 +118,41 @@ class CompiledMLP:
 
         x (N, D) and y (N,) int64 are not checked: they must fit the network.
         """
-        layers = self._layers(x)
-        sparse, dZ = np.zeros(len(layers), bool), layers[-1].dZ
-        forward(layers, sparse, 0)
+        layers, scratch = self._layers(x)
+        dZ = layers[-1].dZ
+        forward(layers, scratch, 0)
         if loss is losses.cross_entropy and twins.may_stand_in(twins.CROSS_ENTROPY):
             values = np.empty(len(x), self.net.dtype)
             cross_entropy(layers[-1].Z, y, dZ, values)
         else:
             values, dZ[:] = losses.evaluate(loss, layers[-1].Z.copy(), y)
             dZ /= dZ.dtype.type(len(x))
-        backward(layers, sparse, np.zeros(len(x), bool))
+        backward(layers, scratch)
         return values, self._dtheta
 
     def activations(self, x):
         """[x, h1, h2, ..., z] of the newest call, which x was given to: views, until
         the next."""
-        return [x, *(layer.Z for layer in self._memory[len(x)])]
+        return [x, *(layer.Z for layer in self._memory[len(x)][0])]
 
     def logits(self, x):
         """As `MLP.logits`."""
-        layers = self._layers(self.net.check_x(x))
-        forward(layers, np.zeros(len(layers), bool), 0)
+        layers, scratch = self._layers(self.net.check_x(x))
+        forward(layers, scratch, 0)
         return layers[-1].Z.copy()
 
     def linearize(self, x):
         """As `MLP.linearize`, but the function holds only until the next call of
         any other method, or until theta changes: of few examples its time is that of
         transposing W, which is done once."""
-        z, layers, fresh = self.logits(x), self._layers(x), True
+        z, (layers, scratch), fresh = self.logits(x), self._layers(x), True
 
         def vjp(dz):
             nonlocal fresh
             self.net.check_dz(dz, z)
             layers[-1].dZ[:] = dz
             dx = np.empty_like(x, order="C")
-            backward_to_x(layers, dx, fresh)
+            backward_to_x(layers, scratch, dx, fresh)
             fresh = False
             return dx
         return z, vjp
@@ -161,11 +164,10 @@ class CompiledMLP:
     def logits_on_line(self, x, s):
         """As `MLP.logits_on_line`."""
         self.net.check_line(x, s)
-        layers, sparse = self._layers(x), np.zeros(len(self.net.layers), bool)
+        layers, scratch = self._layers(x)
         start, slope = (np.empty_like(layers[0].Z) for _ in range(2))
-        multiply(layers[0].H, layers[0].H_sparse, layers[0].W, layers[0].b, start)
-        multiply(_plain(s), layers[0].H_sparse,
-                 layers[0].W, layers[0].zeros, slope)
+        multiply(layers[0].H, scratch.room, layers[0].W, layers[0].b, start)
+        multiply(_plain(s), scratch.room, layers[0].W, scratch.zeros, slope)
 
         def logits(epsilon):
             Z = layers[0].Z
@@ -173,7 +175,7 @@ class CompiledMLP:
             np.add(start, Z, out=Z)
             if len(layers) > 1:
                 relu(Z)
-                forward(layers, sparse, 1)
+                forward(layers, scratch, 1)
             return layers[-1].Z.copy()
         return logits
 
@@ -182,8 +184,8 @@ class CompiledMLP:
         self._memory[len(x)] = memory               # the newest stands last
         if len(self._memory) > KEPT:
             del self._memory[next(iter(self._memory))]
-        first, *others = memory
-        return (first._replace(H=_plain(x)), *others)
+        (first, *others), scratch = memory
+        return (first._replace(H=_plain(x)), *others), scratch
 
     def _new_memory(self, N):
         net = self.net
@@ -191,17 +193,15 @@ class CompiledMLP:
         def dense(rows, columns):
             return aligned_zeros(rows * columns, net.dtype).reshape(rows, columns)
 
-        def sparse(rows, columns):
-            return SparseRows.empty((rows, columns), net.dtype)
-
-        zeros, layers = np.zeros(max(net.sizes), net.dtype), []
-        H = dense(0, 0)             # layer 0's is x, put there at every call
+        layers, H = [], dense(0, 0)     # layer 0's is x, put there at every call
         gradients = layer_views(net.sizes, self._dtheta)
         for (W, b), (dW, db), n, m in zip(net.layers, gradients, net.sizes,
                                           net.sizes[1:]):
-            layers.append(Layer(
-                W, b, dW, db, H, H_sparse=sparse(N, n), H_transposed=sparse(n, N),
-                Z=dense(N, m), dZ=dense(N, m), dZ_sparse=sparse(N, m),
-                W_transposed=dense(m, n), cursor=np.zeros(n, np.uint32), zeros=zeros))
+            layers.append(Layer(W, b, dW, db, H, Z=dense(N, m), dZ=dense(N, m),
+                                W_transposed=dense(m, n)))
             H = layers[-1].Z
-        return tuple(layers)
+        widest = max(net.sizes)
+        shapes = [shape for n in net.sizes for shape in ((N, n), (n, N))]
+        return tuple(layers), Scratch(
+            room=room(shapes, net.dtype), H_transposed=dense(1, N * widest)[0],
+            zeros=np.zeros(widest, net.dtype), all=np.arange(max(N, widest)))

@@ -1,4 +1,5 @@
-"""Two inner loops in LLVM's vector types, because Numba has no word for them.
+"""The inner loops of the products in LLVM's vector types, because Numba has no word
+for them.
 
 A loop in Numba keeps a row of sums in memory and loads and stores it at every
 multiply-add. Here a tile of sums stays in vector registers until it is complete.
