@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from npgm import losses, optimizers, sources, storage
+from npgm import losses, optimizers, pixels, sources, storage
+from npgm.data import images_of
 from npgm.errors import DataError, InputError, StorageError
 from npgm.optimizers.base import kept
+from npgm.pixels import Pixels
 
 SECONDS = 30        # between two of them, at most
 
@@ -96,7 +98,7 @@ def identity(trainer, data, batch_size, seed, steps):
             "defence": [_text(type(trainer.defence)), _plain(trainer.defence)],
             "number of updates": int(steps), "batch_size": int(batch_size),
             "seed": int(seed), "dtype": str(trainer.net.dtype),
-            "training set": _digest(data.x_train, data.y_train),
+            "training set": _digest(images_of(data, "x_train"), data.y_train),
             "initial theta": _digest(trainer.net.theta)}
 
 
@@ -164,9 +166,10 @@ def _plain(thing):
 
 
 def _digest(*arrays):
-    """SHA-256 over the bytes of arrays."""
+    """SHA-256 over the bytes of arrays, Pixels as the floats they stand for."""
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array) if isinstance(array, np.ndarray)
-                      else array)
+        for piece in pixels.pieces(array) if isinstance(array, Pixels) else [array]:
+            digest.update(np.ascontiguousarray(piece)
+                          if isinstance(piece, np.ndarray) else piece)
     return digest.hexdigest()

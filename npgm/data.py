@@ -3,14 +3,15 @@ import hashlib
 import math
 import os
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from npgm import checks, storage
+from npgm import checks, pixels, storage
 from npgm.errors import DataError, InputError
 from npgm.idx import LARGEST_FILE, read_idx
+from npgm.pixels import Images, Pixels
 
 MNIST = Path(__file__).parent / "mnist"
 
@@ -47,14 +48,14 @@ class Dataset:
     x_*: (N, D) floats; y_*: (N,) int64; shape: (height, width), D = height *
     width; classes: one more than the largest label; checksum: SHA-256 over the
     four files' contents, or over the arrays as given or stored, whatever
-    dtype is asked for.
+    dtype is asked for. x_* may be Pixels, of which it makes arrays when they are read.
     """
 
-    x_train: np.ndarray
+    x_train: np.ndarray = Images()
     y_train: np.ndarray
-    x_validation: np.ndarray
+    x_validation: np.ndarray = Images()
     y_validation: np.ndarray
-    x_test: np.ndarray
+    x_test: np.ndarray = Images()
     y_test: np.ndarray
     shape: tuple
     classes: int
@@ -96,6 +97,12 @@ class Dataset:
         return cls(**arrays, shape=shape, classes=classes, checksum=checksum)
 
 
+def images_of(data, name):
+    """data.x_train, or another by its name, for who looks at some rows at a time:
+    Pixels of a Dataset that holds such; None if data has none."""
+    return vars(data)[name] if isinstance(data, Dataset) else getattr(data, name, None)
+
+
 def _checksum(arrays, shape=None):
     """SHA-256 over x as rows and y as int64, part by part, and over a shape."""
     digest = hashlib.sha256()
@@ -105,7 +112,8 @@ def _checksum(arrays, shape=None):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"].astype(np.int64, copy=False)
         for array in (x.reshape(len(x), -1), y):
             digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array))
+            for piece in pixels.pieces(array):
+                digest.update(np.ascontiguousarray(piece))
     if shape is not None:
         digest.update(str(shape).encode())
     return digest.hexdigest()
@@ -119,9 +127,9 @@ def _default_shape(x):
 
 
 def _array(name, value):
-    """value as an array, unless its rows differ in length."""
+    """value as an array or Pixels, unless its rows differ in length."""
     try:
-        return np.asarray(value)
+        return value if isinstance(value, Pixels) else np.asarray(value)
     except ValueError:
         raise InputError(f"{name} is no array: give examples of one shape, a label "
                          "for each") from None
@@ -137,16 +145,15 @@ def _shape(value):
 def _rows_of(name, x, first, width):
     """x as rows (N, width), checked: of first's dtype, finite, in [0, 1]."""
     x = _array(name, x)
-    x = x.astype(x.dtype.newbyteorder("="), copy=False)
+    if not isinstance(x, Pixels):
+        x = x.astype(x.dtype.newbyteorder("="), copy=False)
     if x.dtype.name != first.dtype.name or x.dtype.name not in checks.DTYPES:
         raise InputError(f"{name} is {x.dtype}: give floats in [0, 1], all float32 or "
                          "all float64, for example (x / 255).astype('float32')")
-    if x.ndim < 2 or not len(x) or x[0].size != width:
+    if len(x.shape) < 2 or not len(x) or math.prod(x.shape[1:]) != width:
         raise InputError(f"{name} has shape {x.shape}: give at least one example, rows "
                          f"(N, {width}) or images")
-    checks.within(checks.finite(x, name), 0, 1, "pixels are floats in [0, 1], for "
-                  "example x / 255", name)
-    return x.reshape(len(x), width)
+    return pixels.check(x, name).reshape(len(x), width)
 
 
 def load_dataset(folder=None, dtype="float32"):
@@ -183,8 +190,8 @@ def load_dataset(folder=None, dtype="float32"):
     count = len(values["train_images"])
     first = count - count // 6
 
-    def pixels(images):
-        return _pixels(images.reshape(len(images), -1), dtype)
+    def rows(images):
+        return Pixels(images.reshape(len(images), -1), dtype)
 
     x, y = values["train_images"], values["train_labels"].astype(np.int64)
     if missing := _missing_class(y[:first], y[first:]):
@@ -193,17 +200,12 @@ def load_dataset(folder=None, dtype="float32"):
         order = np.random.default_rng(0).permutation(count)
         x, y = x[order], y[order]
     return Dataset(
-        x_train=pixels(x[:first]), y_train=y[:first],
-        x_validation=pixels(x[first:]), y_validation=y[first:],
-        x_test=pixels(values["test_images"]),
+        x_train=rows(x[:first]), y_train=y[:first],
+        x_validation=rows(x[first:]), y_validation=y[first:],
+        x_test=rows(values["test_images"]),
         y_test=values["test_labels"].astype(np.int64),
         shape=x.shape[1:], classes=int(y.max()) + 1,
         checksum=_joint_checksum(sums))
-
-
-def _pixels(images, dtype):
-    """Unsigned bytes as floats in [0, 1]."""
-    return np.divide(images, 255, out=np.empty(images.shape, dtype), dtype=dtype)
 
 
 def _of_archive(path, dtype):
@@ -219,12 +221,11 @@ def _of_archive(path, dtype):
     if "shape" in arrays:
         arrays["shape"] = _plain(arrays["shape"])
     # The checksum, of bytes as float32, must not depend on dtype: it names runs.
-    stored = {name: _pixels(array, "float32") if _is_bytes(name, array) else array
+    stored = {name: Pixels(array, "float32") if _is_bytes(name, array) else array
               for name, array in arrays.items()}
     for name, array in arrays.items():
         if _is_bytes(name, array):
-            arrays[name] = (stored[name] if dtype == "float32"
-                            else _pixels(array, dtype))
+            arrays[name] = Pixels(array, dtype)
         elif name.startswith("x_") and array.dtype.name in checks.DTYPES:
             arrays[name] = array.astype(dtype, copy=False)
     try:
@@ -232,8 +233,9 @@ def _of_archive(path, dtype):
     except InputError as error:
         raise DataError(f"{path}: {error}") from error
     default = _default_shape(stored["x_train"])
-    return replace(data, checksum=_checksum(
-        stored, data.shape if data.shape != default else None))
+    vars(data)["checksum"] = _checksum(
+        stored, data.shape if data.shape != default else None)
+    return data
 
 
 def _is_bytes(name, array):

@@ -27,9 +27,9 @@ def read_idx(path, dimensions):
             header = file.read(4 + 4 * dimensions)
             shape = _parse_header(path, header, dimensions)
             size = math.prod(shape)
-            pieces, missing = [header], size + 1      # one more, to see its end
+            raw, missing = bytearray(header), size + 1      # one more, to see its end
             while missing and (piece := file.read(min(CHUNK, missing))):
-                pieces.append(piece)
+                raw += piece
                 missing -= len(piece)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}: replace it") from error
@@ -37,8 +37,9 @@ def read_idx(path, dimensions):
         fault = "is cut short" if missing else "goes on after its last value"
         raise DataError(f"{path} {fault}: its header promises "
                         f"{' x '.join(map(str, shape))} bytes; replace it")
-    raw = b"".join(pieces)
-    return raw, np.frombuffer(raw, np.uint8, offset=len(header)).reshape(shape)
+    values = np.frombuffer(raw, np.uint8, offset=len(header)).reshape(shape)
+    values.flags.writeable = False
+    return raw, values
 
 
 def _is_gzip(path):

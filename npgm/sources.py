@@ -9,9 +9,9 @@ PACKAGE = Path(__file__).parent
 # A folder stands for every module in it. What machine code is made of:
 COMPILED = ("sources.py", "cache.py", "optimizers", "compiled")
 # What a run and its measurements are made of:
-RUN = (*COMPILED, "checks.py", "names.py", "idx.py", "data.py", "losses.py",
-       "vanishing.py", "network.py", "checkpoint.py", "training.py", "attacks",
-       "defences", "diagnosis/__init__.py", "diagnosis/arithmetic.py",
+RUN = (*COMPILED, "checks.py", "names.py", "idx.py", "pixels.py", "data.py",
+       "losses.py", "vanishing.py", "network.py", "checkpoint.py", "training.py",
+       "attacks", "defences", "diagnosis/__init__.py", "diagnosis/arithmetic.py",
        "diagnosis/causes.py", "diagnosis/battery.py", "experiments/protocol.py",
        "experiments/measures")
 

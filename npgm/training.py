@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from npgm import checks, losses
+from npgm import checks, losses, pixels
 from npgm.checkpoint import Checkpoint
+from npgm.data import images_of
 from npgm.errors import DivergedWarning, InputError, Interrupted
 from npgm.network import MLP
 from npgm.optimizers import Optimizer
@@ -133,16 +134,17 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     is damaged or of another run.
     """
     trainer = Trainer(net, optimizer, loss, defence)
-    _check(net, data, steps, batch_size, seed)
+    x_train, x_test = images_of(data, "x_train"), images_of(data, "x_test")
+    _check(net, x_train, data, steps, batch_size, seed)
     points = _points(evaluate_at, steps)
     for name, function in (("evaluate", evaluate), ("watch", watch)):
         if function is not None and not callable(function):
             raise InputError(f"{name} is {function!r}: give a function")
-    if points and not evaluate and not hasattr(data, "x_test"):
+    if points and not evaluate and x_test is None:
         raise InputError("data has no x_test to evaluate on: give some, or "
                          "evaluate_at=()")
     evaluate = evaluate or (lambda net, step: {
-        "natural_error": natural_error(net, data.x_test, data.y_test)})
+        "natural_error": natural_error(net, x_test, data.y_test)})
     history = History(np.full(steps, np.nan, net.dtype), trainer.state)
     run = Checkpoint(checkpoint, trainer, history, data, batch_size, seed)
     before = net.copy() if hasattr(defence, "begin") else None
@@ -160,7 +162,7 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     try:
         for t in range(trainer.t + 1, steps + 1):
             rows = batch_rows(len(data.y_train), batch_size, seed, t)
-            batch = data.x_train.take(rows, axis=0), y_train[rows]
+            batch = x_train[rows], y_train[rows]
             history.losses[t - 1] = trainer.update(*batch).mean()
             if not (np.isfinite(history.losses[t - 1]) and (
                     t not in points or np.isfinite(net.theta).all())):
@@ -242,21 +244,19 @@ def _permutation(count, seed, pass_number):
     return np.random.default_rng([seed, pass_number]).permutation(count)
 
 
-def _check(net, data, steps, batch_size, seed):
+def _check(net, x_train, data, steps, batch_size, seed):
     checks.seed(seed)
-    if not (hasattr(data, "x_train") and hasattr(data, "y_train")):
+    if x_train is None or not hasattr(data, "y_train"):
         raise InputError(f"data is a {type(data).__name__}: give a Dataset, as "
                          "load_dataset returns")
     checks.count("steps", steps)
     checks.count("batch_size", batch_size)
-    if batch_size > len(data.x_train):
+    if batch_size > len(x_train):
         raise InputError(f"batch_size is {batch_size}: give 1 to "
-                         f"{len(data.x_train)}, the size of the training set")
-    if data.x_train.shape[1] != net.sizes[0] or data.x_train.dtype != net.dtype:
+                         f"{len(x_train)}, the size of the training set")
+    if x_train.shape[1] != net.sizes[0] or x_train.dtype != net.dtype:
         raise InputError(
-            f"x_train is {data.x_train.dtype} with {data.x_train.shape[1]} columns: "
+            f"x_train is {x_train.dtype} with {x_train.shape[1]} columns: "
             f"this network needs {net.dtype} with {net.sizes[0]}")
-    checks.finite(data.x_train, "x_train")
-    checks.within(data.x_train, 0, 1, "pixels are floats in [0, 1], for example "
-                  "x / 255", "x_train")
-    checks.labels(data.y_train, len(data.x_train), net.sizes[-1])
+    pixels.check(x_train, "x_train")
+    checks.labels(data.y_train, len(x_train), net.sizes[-1])

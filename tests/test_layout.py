@@ -26,6 +26,7 @@ npgm.__main__
 npgm.checks
 npgm.names
 npgm.idx
+npgm.pixels
 npgm.data
 npgm.losses
 npgm.network

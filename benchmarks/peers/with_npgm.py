@@ -3,6 +3,7 @@ import numpy as np
 
 import npgm
 from npgm.attacks import FGSM
+from npgm.data import images_of
 
 
 class Npgm:
@@ -10,13 +11,14 @@ class Npgm:
 
     def __init__(self, net, data, optimizer, batch_size=125):
         self.net, self.data = net.copy(), data
+        self.x_train = images_of(data, "x_train")
         self.trainer = npgm.Trainer(self.net, optimizer)
 
     def update(self, rows):
-        self.trainer.update(self.data.x_train[rows], self.data.y_train[rows])
+        self.trainer.update(self.x_train[rows], self.data.y_train[rows])
 
     def loss(self):
-        z = self.net.logits(self.data.x_train[:1000])
+        z = self.net.logits(self.x_train[:1000])
         return float(np.mean(npgm.losses.cross_entropy(z, self.data.y_train[:1000])[0]))
 
     def fgsm_errors(self, epsilons):

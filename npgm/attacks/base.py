@@ -11,6 +11,7 @@ from npgm.attacks.hyperparameters import CHECKS, check_target
 from npgm.attacks.model import linearize, view
 from npgm.attacks.result import judge, reached
 from npgm.errors import InputError
+from npgm.pixels import Pixels
 
 BLOCK = 500     # examples of one random stream
 BYTES = 16      # a pixel above is no float in [0, 1], standardized neither
@@ -121,8 +122,9 @@ class Attack:
         place would hit the caller's. Raises InputError."""
         model, x, y = checked(model, x, y, getattr(self, "clip", None),
                               getattr(self, "epsilon", np.inf))
-        x = x.view()
-        x.flags.writeable = False
+        if not isinstance(x, Pixels):
+            x = x.view()
+            x.flags.writeable = False
         return model, x, y
 
     def targets(self, target, model, x, y):
@@ -217,6 +219,13 @@ def lowest(z, y):
 def checked(model, x, y, clip=None, epsilon=np.inf):
     """The model as attacks see it, x (N, ...) as rows (N, D), and y. InputError if they
     do not fit each other, or the clip; or if x are bytes where epsilon is not."""
+    if clip is not None or not isinstance(x, Pixels):
+        x = _floats(x[:] if isinstance(x, Pixels) else x, clip, epsilon)
+    model, classes = view(model, x)
+    return model, x.reshape(len(x), -1), checks.labels(y, len(x), classes)
+
+
+def _floats(x, clip, epsilon):
     if not isinstance(x, np.ndarray) or x.ndim < 2 or not x.size:
         raise InputError(f"x is a {type(x).__name__} of shape {np.shape(x)}: give an "
                          "array (N, D) of at least one example")
@@ -228,8 +237,7 @@ def checked(model, x, y, clip=None, epsilon=np.inf):
     elif epsilon <= 1 and max(x.max(), -x.min()) > BYTES:
         checks.within(x, 0, 1, "give x / 255; if such numbers are meant, say so by "
                       "clip=(low, high)")
-    model, classes = view(model, x)
-    return model, x.reshape(len(x), -1), checks.labels(y, len(x), classes)
+    return x
 
 
 def bounded(x_adv, x, epsilon):

@@ -37,7 +37,8 @@ class OneStep(Attack):
 
     def sweep(self, model, x, y, epsilons, target=None):
         """Errors at many epsilons, from one look: -> Sweep. x_adv is not kept, and
-        self.epsilon not used. target: as at a call. Raises InputError."""
+        self.epsilon not used. x may be Pixels: floats are made of a piece at a time.
+        target: as at a call. Raises InputError."""
         epsilons = check_epsilons(epsilons)
 
         def attack(model, x, y, rows, target=None):

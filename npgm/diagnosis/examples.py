@@ -3,7 +3,7 @@ import numpy as np
 
 from npgm import storage
 from npgm.checks import DTYPES
-from npgm.data import load_dataset
+from npgm.data import images_of, load_dataset
 from npgm.errors import InputError, NpgmError, reason
 from npgm.network import MLP
 
@@ -34,8 +34,8 @@ def from_dataset(folder, model, count, seed):
     """
     dtype = dtype_of(model) or "float32"
     data = load_dataset(folder, dtype if dtype in DTYPES else "float32")
-    rows = _rows(len(data.x_test), count, seed)
-    x, y = data.x_test[rows].astype(dtype, copy=False), data.y_test[rows]
+    rows = _rows(len(data.y_test), count, seed)
+    x, y = images_of(data, "x_test")[rows].astype(dtype, copy=False), data.y_test[rows]
     if isinstance(model, MLP):
         return x, y
     refusals = []

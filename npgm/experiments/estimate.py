@@ -3,6 +3,7 @@ import time
 
 import numpy as np
 
+from npgm.data import images_of
 from npgm.errors import NpgmError
 from npgm.experiments.store.record import progress_of
 from npgm.network import MLP
@@ -34,7 +35,7 @@ def seconds(runs, out, data, jobs):
 
 
 def _multiplications(run, data):
-    sizes = (data.x_train.shape[1], *run.hidden, data.classes)
+    sizes = (images_of(data, "x_train").shape[1], *run.hidden, data.classes)
     return run.batch_size * sum(a * b for a, b in zip(sizes, sizes[1:]))
 
 
@@ -43,10 +44,11 @@ def _of_an_update(run, data):
     the run itself will tell."""
     def update(t):
         rows = batch_rows(len(data.y_train), run.batch_size, run.seed, t)
-        trainer.update(data.x_train[rows].astype(run.dtype), data.y_train[rows])
+        trainer.update(x_train[rows].astype(run.dtype), data.y_train[rows])
 
+    x_train = images_of(data, "x_train")
     try:
-        net = MLP.initialize((data.x_train.shape[1], *run.hidden, data.classes),
+        net = MLP.initialize((x_train.shape[1], *run.hidden, data.classes),
                              run.seed, run.dtype, run.scheme)
         optimizer, defence = run.parts()
         trainer = Trainer(net, optimizer, run.loss, defence)

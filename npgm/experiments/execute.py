@@ -98,8 +98,8 @@ def prepare(experiment, request):
     storage.check_writable(request.out)
     data = load_dataset(request.data)
     largest = max(run.batch_size for run in experiment.wanted(1, 1, ""))
-    if len(data.x_train) < largest:
-        raise DataError(f"{request.data} has {len(data.x_train)} training images: a "
+    if len(data.y_train) < largest:
+        raise DataError(f"{request.data} has {len(data.y_train)} training images: a "
                         f"batch takes {largest}")
     with interrupts_later():
         plots.check()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npgm import names
-from npgm.data import MNIST_CHECKSUM
+from npgm.data import MNIST_CHECKSUM, images_of
 from npgm.errors import InputError
 
 FIRST = 1000            # test images of the attacks of many steps
@@ -118,7 +118,7 @@ def some(data, count):
     rows = np.arange(len(data.y_test))
     if data.checksum != MNIST_CHECKSUM:
         rows = np.sort(np.random.default_rng(0).permutation(rows)[:count])
-    return data.x_test[rows[:count]], data.y_test[rows[:count]]
+    return images_of(data, "x_test")[rows[:count]], data.y_test[rows[:count]]
 
 
 def percent(wrong):

@@ -3,6 +3,7 @@ import numpy as np
 
 from npgm import vanishing
 from npgm.attacks import FGSM, PGD, DeepFool, RandomSign
+from npgm.data import images_of
 from npgm.experiments.measures.measure import (FIRST, Quantity, family, measure,
                                                percent, some)
 from npgm.experiments.protocol import EPSILON, EPSILONS
@@ -15,12 +16,12 @@ PGD_FIRST = 2000        # test images of PGD
 
 @measure("natural")
 def natural(net, data):
-    return {"natural_error": natural_error(net, data.x_test, data.y_test)}
+    return {"natural_error": natural_error(net, images_of(data, "x_test"), data.y_test)}
 
 
 @measure("train")
 def train(net, data):
-    return {"train_error": natural_error(net, data.x_train, data.y_train)}
+    return {"train_error": natural_error(net, images_of(data, "x_train"), data.y_train)}
 
 
 NATURAL_ERROR = Quantity("natural_error", natural.measure, "natural error", 2)
@@ -47,8 +48,9 @@ def fgs_sweep(net, data):
 
 
 def _fgs(net, data, epsilons):
-    attacked = FGSM().sweep(net, data.x_test, data.y_test, epsilons)
-    repaired = FGSM(loss="log_odds").sweep(net, data.x_test, data.y_test, epsilons)
+    x = images_of(data, "x_test")
+    attacked = FGSM().sweep(net, x, data.y_test, epsilons)
+    repaired = FGSM(loss="log_odds").sweep(net, x, data.y_test, epsilons)
     numbers = {"valid_fgs": percent(attacked.valid)}
     for k, epsilon in enumerate(epsilons):
         numbers[f"fgs_error_{epsilon}"] = percent(attacked.success[k])
@@ -82,7 +84,7 @@ def frs_at(net, data, epsilon):
 
 
 def _frs(net, data, epsilons):
-    sweep = RandomSign().sweep(net, data.x_train, data.y_train, epsilons)
+    sweep = RandomSign().sweep(net, images_of(data, "x_train"), data.y_train, epsilons)
     return {f"frs_error_{epsilon}": percent(success)
             for epsilon, success in zip(epsilons, sweep.success)}
 
@@ -96,10 +98,12 @@ def residual(net, data):
     """What float32 leaves of p - onehot(y): the share of images of which every entry
     is 0, among test and training images, and of test images of which the label's is;
     and the share with a gradient once it is repaired."""
-    zero, label_zero = _zeros(net, data.x_test, data.y_test)
-    repaired = FGSM(loss="log_odds").sweep(net, data.x_test, data.y_test, (EPSILON,))
+    x = images_of(data, "x_test")
+    zero, label_zero = _zeros(net, x, data.y_test)
+    repaired = FGSM(loss="log_odds").sweep(net, x, data.y_test, (EPSILON,))
     return {"residual_zero": zero, "label_residual_zero": label_zero,
-            "residual_zero_train": _zeros(net, data.x_train, data.y_train)[0],
+            "residual_zero_train": _zeros(net, images_of(data, "x_train"),
+                                          data.y_train)[0],
             "valid_fgs_repaired": percent(repaired.valid)}
 
 
@@ -128,7 +132,8 @@ def fgs_vanishing(net, data):
     """FGSM of each image's own loss and of the mean over the test set: as it is; with
     the subnormals of the residual and of the gradient flushed to zero; and with those
     of every layer between, too."""
-    mean = vanishing.mean_over(cross_entropy, len(data.x_test))
+    x = images_of(data, "x_test")
+    mean = vanishing.mean_over(cross_entropy, len(x))
     once, always = vanishing.Flushed(net), vanishing.FlushedLayers(net)
     ways = {"plain": (cross_entropy, net), "mean": (mean, net),
             "flushed": (vanishing.flushed(cross_entropy), once),
@@ -138,7 +143,7 @@ def fgs_vanishing(net, data):
     numbers = {}
     for way in VANISHING:
         loss, model = ways[way]
-        sweep = FGSM(loss=loss).sweep(model, data.x_test, data.y_test, (EPSILON,))
+        sweep = FGSM(loss=loss).sweep(model, x, data.y_test, (EPSILON,))
         numbers[f"fgs_error_{way}"] = percent(sweep.success)
         numbers[f"valid_fgs_{way}"] = percent(sweep.valid)
     return numbers
