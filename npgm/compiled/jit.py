@@ -26,7 +26,8 @@ def compiled(function=None, *, contract=False, reassociate=False):
     flags = {"contract"} if contract else set()
     if reassociate:
         flags.add("reassoc")
-    dispatcher = numba.njit(function, error_model="numpy", fastmath=flags or False)
+    dispatcher = numba.njit(function, error_model="numpy", fastmath=flags or False,
+                            no_cfunc_wrapper=True)      # nobody calls it from C
     if sources.owns(function) and not disabled():
         _keep(dispatcher)
     return dispatcher
