@@ -181,16 +181,17 @@ class MLP:
         gradients = self.loss_gradients(x, y, loss)
         return gradients.loss, gradients.dtheta
 
-    def compiled(self):
+    def compiled(self, fixed=False):
         """The compiled twin of this network, which has its logits, vjp and
-        mean_gradient, faster (npgm.compiled.CompiledMLP).
+        mean_gradient, faster (npgm.compiled.CompiledMLP); faster still if theta is
+        fixed for as long as the twin is used (npgm.compiled.FixedMLP).
 
         Itself where there is none to be trusted: Numba's JIT is off; `forward` or
         `backward` were edited, or are a subclass's; theta is not finite, which
         products that leave out zeros would not see.
         """
         from npgm.compiled import twin      # which loads Numba
-        return twin(self)
+        return twin(self, fixed)
 
     def check_x(self, x):
         """x itself, if it is a finite (N, D) array of the net's dtype."""

@@ -49,6 +49,8 @@ npgm.compiled.kernels
 npgm.compiled.changes
 npgm.compiled.twins
 npgm.compiled.network
+npgm.compiled.signs
+npgm.compiled.fixed
 npgm.compiled.update
 npgm.compiled
 npgm.checkpoint

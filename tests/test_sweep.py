@@ -7,7 +7,7 @@ from small_models import LogitsAndVjp, by_pieces_of, examples, network
 from test_own_attacks import FastGradient
 
 from npgm.attacks import FGSM, RandomSign
-from npgm.compiled import CompiledMLP
+from npgm.compiled.fixed import FixedMLP
 from npgm.errors import InputError
 from npgm.losses import log_odds
 
@@ -55,12 +55,12 @@ def test_a_sweep_takes_any_iterable():
 
 @pytest.mark.parametrize("attack, epsilons, asked", [
     (FGSM(), (0.1, 0.4), 1), (RandomSign(), (0.1, 0.4), 1),
-    (FastGradient(), (0.1, 0.4), 1), (FGSM(), (0.1,), 0),
+    (FastGradient(), (0.1, 0.4), 1), (FGSM(), (0.1,), 1),
     (FGSM(clip=(0, 1)), (0.1, 0.4), 0)], ids=str)
 def test_the_way_along_a_line_is_asked_for_where_it_pays(attack, epsilons, asked,
                                                          monkeypatch):
-    calls, known = [], CompiledMLP.logits_on_line
-    monkeypatch.setattr(CompiledMLP, "logits_on_line",
+    calls, known = [], FixedMLP.logits_on_line
+    monkeypatch.setattr(FixedMLP, "logits_on_line",
                         lambda *args: calls.append(args) or known(*args))
     assert_as_at_each(attack, lambda net: net, epsilons)
     assert len(calls) == asked

@@ -8,7 +8,7 @@ import numpy as np
 from npgm import checks, losses
 from npgm.attacks.cost import Counted
 from npgm.attacks.hyperparameters import CHECKS, check_target
-from npgm.attacks.model import linearize, view
+from npgm.attacks.model import fixed, linearize, view
 from npgm.attacks.result import judge, reached
 from npgm.errors import InputError
 from npgm.pixels import Pixels
@@ -122,6 +122,7 @@ class Attack:
         place would hit the caller's. Raises InputError."""
         model, x, y = checked(model, x, y, getattr(self, "clip", None),
                               getattr(self, "epsilon", np.inf))
+        model = fixed(model)
         if not isinstance(x, Pixels):
             x = x.view()
             x.flags.writeable = False
@@ -176,8 +177,10 @@ class Attack:
         for start in range(0, len(x), self.piece):
             rows = range(start, min(start + self.piece, len(x)))
             piece = slice(rows.start, rows.stop)
+            still = x[piece]
+            still.flags.writeable = False       # of Pixels too
             with np.errstate(all="ignore"):     # the status tells what is not finite
-                part = attack(model, x[piece], y[piece], rows, **aimed(target, piece))
+                part = attack(model, still, y[piece], rows, **aimed(target, piece))
             for name, array in vars(part).items():
                 if not isinstance(array, np.ndarray):
                     continue

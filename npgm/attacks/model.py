@@ -37,6 +37,12 @@ def faster(model, x):
     return model if ours and not _agree(model.logits(few), twin.logits(few)) else twin
 
 
+def fixed(model):
+    """A model as it is seen while its weights stay what they are: an MLP's twin need
+    then compute nothing twice."""
+    return model.net.compiled(fixed=True) if hasattr(model, "net") else model
+
+
 def linearize(model, x):
     """Logits z (N, C) of a model, and the function dz -> J(x)^T dz (N, D), which
     holds until the model is called again.

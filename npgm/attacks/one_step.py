@@ -72,20 +72,27 @@ class OneStep(Attack):
 
     def _logits_along(self, model, x, d, epsilons):
         """The function epsilon -> logits of x_adv. A model that knows the way along a
-        line needs its first layer only once, which pays from two epsilons on; whether
-        the steps lie on one is seen at the shortest, a middle and the longest."""
-        if len(epsilons) > 1 and hasattr(model, "logits_on_line"):
+        line needs its first layer only once, which pays from two epsilons on, or from
+        one if it remembers the look."""
+        if hasattr(model, "logits_on_line") and (
+                len(epsilons) > 1 or getattr(model, "remembers", False)):
             s = self.move(np.zeros_like(x), d, x.dtype.type(1))
-            lengths = sorted(e for e in epsilons if e) or [0]
-            tried = {lengths[0], lengths[len(lengths) // 2], lengths[-1]}
-            if np.abs(s).max() <= 1 and all(np.array_equal(
-                    self.moved(x, d, e), x + x.dtype.type(e) * s) for e in tried):
+            if np.abs(s).max() <= 1 and self._straight(x, d, s, epsilons):
                 return model.logits_on_line(x, s)
 
         def logits(epsilon):
             attempt = Attempt(self.moved(x, d, epsilon), *np.ones((2, len(x)), bool))
             return model.logits(self.taken(attempt, x, epsilon).x_adv)
         return logits
+
+    def _straight(self, x, d, s, epsilons):
+        """Whether x_adv is x + epsilon * s: of the shortest, a middle and the longest
+        step. Of npgm's own that is known; some examples show that it still is so."""
+        lengths = sorted(e for e in epsilons if e) or [0]
+        if type(self).move.__module__.partition(".")[0] == "npgm":
+            x, d, s = x[::8], d[::8], s[::8]
+        return all(np.array_equal(self.moved(x, d, e), x + x.dtype.type(e) * s)
+                   for e in {lengths[0], lengths[len(lengths) // 2], lengths[-1]})
 
 
 def check_epsilons(epsilons):

@@ -15,8 +15,6 @@ from npgm.compiled.kernels import (cross_entropy, kept_rows, multiply, relu,
                                    relu_backward, room, sum_rows, transpose)
 from npgm.network import aligned_zeros, layer_views
 
-KEPT = 3        # numbers of examples for which memory is kept
-
 
 class Layer(NamedTuple):
     """What one layer's kernels read and write. N examples, n inputs, m outputs."""
@@ -107,7 +105,7 @@ class CompiledMLP:
         """net: an MLP, whose theta is read at every call."""
         self.net = net
         self._dtheta = aligned_zeros(net.theta.size, net.dtype)
-        self._memory = {}
+        self._memory = None
 
     def compiled(self):
         """Itself: there is nothing faster."""
@@ -133,7 +131,7 @@ class CompiledMLP:
     def activations(self, x):
         """[x, h1, h2, ..., z] of the newest call, which x was given to: views, until
         the next."""
-        return [x, *(layer.Z for layer in self._memory[len(x)][0])]
+        return [x, *(layer.Z[:len(x)] for layer in self._memory[0])]
 
     def logits(self, x):
         """As `MLP.logits`."""
@@ -145,15 +143,11 @@ class CompiledMLP:
         """As `MLP.linearize`, but the function holds only until the next call of
         any other method, or until theta changes: of few examples its time is that of
         transposing W, which is done once."""
-        z, (layers, scratch), fresh = self.logits(x), self._layers(x), True
+        z, fresh = self.logits(x), True
 
         def vjp(dz):
             nonlocal fresh
-            self.net.check_dz(dz, z)
-            layers[-1].dZ[:] = dz
-            dx = np.empty_like(x, order="C")
-            backward_to_x(layers, scratch, dx, fresh)
-            fresh = False
+            dx, fresh = self._dx(x, z, dz, fresh), False
             return dx
         return z, vjp
 
@@ -179,13 +173,25 @@ class CompiledMLP:
             return layers[-1].Z.copy()
         return logits
 
+    def _dx(self, x, z, dz, fresh):
+        """J(x)^T dz after the forward pass of x, which gave z."""
+        self.net.check_dz(dz, z)
+        layers, scratch = self._layers(x)
+        layers[-1].dZ[:] = dz
+        dx = np.empty_like(x, order="C")
+        backward_to_x(layers, scratch, dx, fresh)
+        return dx
+
     def _layers(self, x):
-        memory = self._memory.pop(len(x), None) or self._new_memory(len(x))
-        self._memory[len(x)] = memory               # the newest stands last
-        if len(self._memory) > KEPT:
-            del self._memory[next(iter(self._memory))]
-        (first, *others), scratch = memory
-        return (first._replace(H=_plain(x)), *others), scratch
+        """Memory for the most examples so far; its first rows, for those of x."""
+        N = len(x)
+        if self._memory is None or N > len(self._memory[0][0].Z):
+            self._memory = self._new_memory(N)
+        layers, H = [], _plain(x)
+        for layer in self._memory[0]:
+            layers.append(layer._replace(H=H, Z=layer.Z[:N], dZ=layer.dZ[:N]))
+            H = layers[-1].Z
+        return tuple(layers), self._memory[1]
 
     def _new_memory(self, N):
         net = self.net

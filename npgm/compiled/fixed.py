@@ -1,0 +1,121 @@
+"""The compiled network while its weights stay as they are, as an attack has it."""
+from typing import NamedTuple
+
+import numpy as np
+
+from npgm.compiled.jit import compiled
+from npgm.compiled.kernels import multiply
+from npgm.compiled.network import CompiledMLP, forward
+from npgm.compiled.signs import sign_product
+from npgm.network import aligned_zeros
+
+
+class Seen(NamedTuple):
+    """Examples x (N, D) that may not be written to, what layer 1 made of them before
+    its ReLU, start (N, m), and their logits z (N, C)."""
+
+    x: np.ndarray
+    start: np.ndarray
+    z: np.ndarray
+
+
+@compiled
+def relu_on_line(start, slope, epsilon, Z):
+    """Z = max(0, start + epsilon * slope). Twin: `network.MLP.logits_on_line`."""
+    a, b, out = start.reshape(-1), slope.reshape(-1), Z.reshape(-1)
+    zero = out.dtype.type(0)
+    for k in range(out.size):
+        z = a[k] + epsilon * b[k]
+        out[k] = zero if z <= 0 else z
+
+
+def aligned(shape, dtype):
+    return aligned_zeros(shape[0] * shape[1], dtype).reshape(shape)
+
+
+class FixedMLP(CompiledMLP):
+    """A CompiledMLP for as long as theta does not change: nothing is computed twice.
+
+    Of the examples last asked about that nobody may write to, what was found is kept:
+    an attack sees to that, and goes on to ask about the same examples moved."""
+
+    remembers = True        # so that a line needs no second look at where it starts
+
+    def __init__(self, net):
+        super().__init__(net)
+        self._seen = self._transposed = None
+
+    def logits(self, x):
+        """As `MLP.logits`; known, of rows that stand where they stood."""
+        seen, x = self._seen, self.net.check_x(x)
+        if seen is None or seen.x.shape != x.shape or not x.flags.writeable:
+            return self._forward(x)
+        moved = (x != seen.x).any(axis=1)
+        if moved.all():
+            return self._forward(x)
+        z = seen.z.copy()
+        if moved.any():
+            z[moved] = self._forward(x[moved])
+        return z
+
+    def linearize(self, x):
+        """As `CompiledMLP.linearize`."""
+        z = self._forward(self.net.check_x(x))
+
+        def vjp(dz):
+            W = self._memory[0][0].W_transposed
+            dx, self._transposed = self._dx(x, z, dz, W is not self._transposed), W
+            return dx
+        return z, vjp
+
+    def logits_on_line(self, x, s):
+        """As `MLP.logits_on_line`, but the function holds until other examples are
+        asked about. Layer 1 is asked about s alone, and about rows that move."""
+        if not (self._seen and self._seen.x is x):
+            return super().logits_on_line(x, s)
+        if len(self.net.check_x(s)) != len(x):
+            self.net.check_line(x, s)
+        _, start, z = self._seen
+        moving = s.any(axis=1)
+        if not moving.all():
+            start, s = start[moving], s[moving]
+        slope, (layers, scratch) = self._slope(s), self._layers(s)
+
+        def logits(epsilon):
+            moved, epsilon = z.copy(), z.dtype.type(epsilon)
+            if len(layers) > 1:
+                relu_on_line(start, slope, epsilon, layers[0].Z)
+                forward(layers, scratch, 1)
+                moved[moving] = layers[-1].Z
+            else:
+                moved[moving] = start + epsilon * slope
+            return moved
+        return logits
+
+    def _slope(self, s):
+        """s W1; of rows of nothing but signs by `sign_product`, which is faster."""
+        signs, W = (np.abs(s) == 1).all(axis=1), self.net.layers[0][0]
+        if signs.all():
+            return sign_product(s, W)
+        slope, rest = aligned((len(s), W.shape[1]), W.dtype), s[~signs]
+        slope[signs] = sign_product(s[signs], W)
+        (first, *_), scratch = self._layers(rest)
+        multiply(first.H, scratch.room, W, scratch.zeros, first.Z)
+        slope[~signs] = first.Z
+        return slope
+
+    def _forward(self, x):
+        """z (N, C), the hidden layers left in the memory; Seen, if x may be kept."""
+        layers, scratch = self._layers(x)
+        if x.flags.writeable:
+            forward(layers, scratch, 0)
+            return layers[-1].Z.copy()
+        (first, *others), start = layers, aligned(layers[0].Z.shape, x.dtype)
+        multiply(first.H, scratch.room, first.W, first.b, start)
+        if others:
+            np.maximum(start, 0, out=first.Z)
+            forward(layers, scratch, 1)
+        else:
+            first.Z[:] = start
+        self._seen = Seen(x, start, layers[-1].Z.copy())
+        return self._seen.z.copy()
