@@ -39,6 +39,7 @@ def _joint_checksum(sums):
 
 
 MNIST_CHECKSUM = _joint_checksum(MNIST_SHA256)      # of the Dataset, all four files
+MNIST_TRAINING = 50_000                             # images
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from npgm.experiments.studies import EXPERIMENTS
 def asked(monkeypatch):
     """What the scheduler is asked for: nothing is trained."""
     needs = []
-    monkeypatch.setattr(scheduler, "complete", lambda out, found, *rest: needs.extend(
-        found))
+    monkeypatch.setattr(scheduler, "complete", lambda out, found, *rest, **options:
+                        needs.extend(found))
     return needs
 
 

@@ -125,7 +125,7 @@ def test_the_same_command_again_trains_nothing(data, copy):
 
 
 def test_runs_of_other_sources_are_told(data, copy, run_here, monkeypatch):
-    monkeypatch.setattr(scheduler, "complete", lambda *arguments: None)
+    monkeypatch.setattr(scheduler, "complete", lambda *arguments, **options: None)
     assert run_here(*table2(data, copy)).stderr == ""
     monkeypatch.setattr(sources, "digest", lambda: "another")
     done = run_here(*table2(data, copy))

@@ -11,7 +11,8 @@ try:
     from npgm import command, streams
     from npgm.errors import Interrupted, NpgmError, StorageError
     from npgm.experiments import options
-    from npgm.experiments.execute import DEFAULT_OUT, announce, execute, prepare
+    from npgm.experiments.execute import (DEFAULT_OUT, announce, check_figures,
+                                          execute, prepare)
     from npgm.experiments.output import report, results, verdicts
     from npgm.experiments.store import scheduler, worker
     from npgm.experiments.studies import EXPERIMENTS
@@ -62,7 +63,7 @@ def run_all(request):
         request = replace(request, fresh=False)
     try:            # all runs at once: one bar says what is left, no core waits
         scheduler.complete(request.out, all_needs(request, checksum), request.data,
-                           request.jobs, request.cluster)
+                           request.jobs, request.cluster, check=check_figures)
     except (Interrupted, StorageError):
         raise
     except NpgmError:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from npgm import checks, formats, plots, provenance, sources, storage, tables
 from npgm.command import interrupts_later
-from npgm.data import MNIST_CHECKSUM, load_dataset
+from npgm.data import MNIST_CHECKSUM, MNIST_TRAINING, load_dataset
 from npgm.errors import DataError, InputError
 from npgm.experiments import estimate, protocol
 from npgm.experiments.output import results
@@ -67,7 +67,7 @@ def execute(experiment, request):
     if request.fresh:
         worker.forget(request.out, wanted)
     scheduler.complete(request.out, [(run, experiment.needed) for run in wanted],
-                       request.data, request.jobs, request.cluster)
+                       request.data, request.jobs, request.cluster, check=check_figures)
     records = records_of(request.out, wanted)
     _warn_of_other_sources(records, experiment.measures)
     result = {
@@ -94,19 +94,27 @@ def execute(experiment, request):
 
 
 def prepare(experiment, request):
-    """Whatever can fail does so before the long work; returns the data's checksum."""
+    """Whatever can fail does so before the long work, but for `check_figures`; returns
+    the data's checksum."""
     storage.check_writable(request.out)
-    data = load_dataset(request.data)
+    count, checksum = MNIST_TRAINING, MNIST_CHECKSUM    # held against the files by runs
+    if request.data is not None:
+        data = load_dataset(request.data)
+        count, checksum = len(data.y_train), data.checksum
     largest = max(run.batch_size for run in experiment.wanted(1, 1, ""))
-    if len(data.y_train) < largest:
-        raise DataError(f"{request.data} has {len(data.y_train)} training images: a "
+    if count < largest:
+        raise DataError(f"{request.data or 'MNIST'} has {count} training images: a "
                         f"batch takes {largest}")
-    with interrupts_later():
-        plots.check()
     if request.save:
         storage.check_can_write(request.save)
         formats.check(request.save)
-    return data.checksum
+    return checksum
+
+
+def check_figures():
+    """NpgmError if figures cannot be drawn, which takes a while to find out."""
+    with interrupts_later():
+        plots.check()
 
 
 def announce(experiments, request):

@@ -25,7 +25,8 @@ KILLED = ("a worker process was killed (out of memory? then --jobs 1; begun by a
           "its last checkpoint: go on with the same command, without --fresh")
 
 
-def complete(out, needs, data_folder=None, jobs=1, cluster=None, executor=None):
+def complete(out, needs, data_folder=None, jobs=1, cluster=None, executor=None,
+             check=lambda: None):
     """Bring every run to its end, measured; finished ones cost nothing.
 
     needs: (run, measures) pairs. One process a run, one thread a process. Whatever
@@ -34,11 +35,12 @@ def complete(out, needs, data_folder=None, jobs=1, cluster=None, executor=None):
     saves every run where it is and raises Interrupted. cluster: the address of
     a dask scheduler whose workers see the same files, instead of local processes.
     executor: any other concurrent.futures.Executor that does; on Ctrl-C it drops what
-    it has not begun, and what it has begun it finishes.
+    it has not begun, and what it has begun it finishes. check: called before any run
+    begins, while processes start; what it raises is raised.
     """
     needs = [need for need in needs if not _is_finished(out, *need)]
     if not needs:
-        return
+        return check()
     with contextlib.ExitStack() as stack:
         if cluster:
             executor = stack.enter_context(connected(
@@ -51,15 +53,18 @@ def complete(out, needs, data_folder=None, jobs=1, cluster=None, executor=None):
         if executor is None:
             provenance.plain_surroundings()
             stack.enter_context(cache.shared())
+            jobs = max(1, min(jobs, len(needs)))
             executor = futures.ProcessPoolExecutor(
-                max(1, min(jobs, len(needs))), multiprocessing.get_context("spawn"),
-                prepare_worker)
+                jobs, multiprocessing.get_context("spawn"), prepare_worker)
             stack.push(lambda error, *details: _end(executor, others, error))
+            for _ in range(jobs):
+                executor.submit(worker.prepare)
+        check()
         stack.enter_context(termination_as_interrupt())
         bar = stack.enter_context(_Bar(out, [run for run, _ in needs]))
-        tasks = {executor.submit(worker.work, out, run, measures, data_folder): run
-                 for run, measures in needs}
         try:
+            tasks = {executor.submit(worker.work, out, run, measures, data_folder): run
+                     for run, measures in needs}
             with _interrupts("SIG_UNBLOCK"):
                 failed = _wait(tasks, bar)
         except KeyboardInterrupt:
@@ -67,6 +72,9 @@ def complete(out, needs, data_folder=None, jobs=1, cluster=None, executor=None):
                 process.terminate()         # asks it to save and stop
             executor.shutdown(wait=False, cancel_futures=True)
             raise Interrupted("interrupted") from None
+        except futures.BrokenExecutor as error:
+            raise NpgmError(KILLED if isinstance(error, BrokenProcessPool)
+                            else str(error)) from None
     if failed:
         raise NpgmError(f"{failed} of {len(tasks)} runs failed, the others are kept: "
                         "mend what is named above, then go on with the same command, "
@@ -89,8 +97,7 @@ def _wait(tasks, bar):
         for task in done:
             error = task.exception()
             if isinstance(error, futures.BrokenExecutor):
-                raise NpgmError(KILLED if isinstance(error, BrokenProcessPool)
-                                else str(error))
+                raise error
             if error:
                 failed += 1
                 message = (str(error) if isinstance(error, NpgmError)

@@ -14,6 +14,7 @@ those networks without training. Processes meet only in these files, so any
 concurrent.futures.Executor that sees the folder can do the work.
 """
 import contextlib
+import importlib
 import time
 import warnings
 
@@ -26,6 +27,12 @@ from npgm.experiments.store.record import Record
 from npgm.experiments.store.run import folder_of
 from npgm.network import MLP
 from npgm.training import train
+
+
+def prepare():
+    """What takes long to import, imported: a process does that while it waits for its
+    first run."""
+    importlib.import_module("npgm.compiled")
 
 
 def work(out, run, measures, data_folder):
