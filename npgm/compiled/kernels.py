@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from npgm.compiled.jit import compiled, specialized
-from npgm.compiled.shuffles import LANES, PACKED_BYTES, pack, transpose_square
+from npgm.compiled.shuffles import LANES, PACKED, pack, transpose_square
 from npgm.compiled.simd import (VECTOR_BYTES, make_dense_tile, make_sparse_tile,
                                 many_registers)
 
@@ -25,8 +25,6 @@ dense_tile = make_dense_tile(TILE_ROWS, TILE_VECTORS)
 tile = make_sparse_tile(1)     # in `_panels`; each specialization has its own
 
 SPARSE_BELOW = 0.5      # density from which the dense product is faster
-
-NONE = np.uint32(0)
 
 
 class SparseRows(NamedTuple):
@@ -62,22 +60,22 @@ def compress(A, room):
     """A (N, D) as SparseRows, made in room, and how many entries they have.
     Twin: `A != 0`."""
     N, D = A.shape
-    blocks, width, entries = blocks_of(D), PACKED_BYTES // A.itemsize, 0
+    blocks, entries = blocks_of(D), 0
     starts, columns, values = room
     starts = starts[:N * (blocks + 1)].reshape(N, blocks + 1)
     for i in range(N):
-        first, n = i * D, NONE          # unsigned and from 0: no index needs a test
+        first, n = i * D, 0
         row, row_columns, row_values = A[i], columns[first:], values[first:]
         for block in range(blocks):
             starts[i, block] = first + n
             end = min((block + 1) * BLOCK, D)
-            whole = end - end % width
-            for j in range(block * BLOCK, whole, width):
-                n += pack(row, j, row_columns, row_values, n)
+            whole = end - end % PACKED
+            for j in range(block * BLOCK, whole, PACKED):
+                n = pack(row, j, row_columns, row_values, n)
             for j in range(whole, end):     # no branch: a zero is overwritten
                 row_columns[n] = j
                 row_values[n] = row[j]
-                n += np.uint32(row[j] != 0)
+                n += row[j] != 0
         starts[i, blocks] = first + n
         entries += n
     return SparseRows(starts, columns, values), entries

@@ -1,14 +1,13 @@
 """Two ways to put the numbers of a vector elsewhere, in LLVM's vector types: compilers
 do not find them by themselves."""
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 I32 = ir.IntType(32)
-PACKED_BYTES = 64
-LANES = 8           # a square of the transpose has as many rows and columns
+PACKED = LANES = 8  # at a time; a square of the transpose has as many rows and columns
 
 # Which lanes of two vectors, 0 to 7 and 8 to 15, make the lower and the upper one of
 # each exchange: three rounds of them transpose eight vectors. Second of a pair: how
@@ -18,14 +17,20 @@ EXCHANGES = (((0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15), 1),
              ((0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15), 4))
 ORDER = (0, 2, 1, 3, 4, 6, 5, 7)        # the column that each vector is then
 
+# For each pattern of eight bits, which of them are set, and then any.
+PATTERNS = [sorted(range(PACKED), key=lambda lane: not pattern >> lane & 1)
+            for pattern in range(2 ** PACKED)]
+
 
 def pack(row, j, columns, values, n):
-    """Of PACKED_BYTES of numbers from row[j] on, those that are not zero go to
-    values[n:], and where they stand to columns[n:]; returns how many they are. Behind
-    them as many are overwritten as are zero. Nothing is checked."""
-    found = j + np.flatnonzero(row[j:j + PACKED_BYTES // row.itemsize])
-    columns[n:n + found.size], values[n:n + found.size] = found, row[found]
-    return np.uint32(found.size)
+    """Of PACKED numbers from row[j] on, those that are not zero go to values[n:], and
+    where they stand to columns[n:]; returns how many they are. Behind them as many are
+    overwritten as are zero. Nothing is checked."""
+    for k in range(j, j + PACKED):      # no branch: a zero is overwritten
+        columns[n] = k
+        values[n] = row[k]
+        n += np.uint32(row[k] != 0)
+    return n
 
 
 def transpose_square(A, rows, i, j, out):
@@ -44,40 +49,39 @@ def _at(builder, pointer, vector):
 
 @intrinsic
 def _pack(context, row, j, columns, values, n):
+    """`pack` for float32 on AVX2: of each pattern of zeros among eight numbers a table
+    knows which lanes are not."""
+    number, index = ir.VectorType(ir.FloatType(), PACKED), ir.VectorType(I32, PACKED)
+
     def codegen(context, builder, signature, args):
         kinds, (row, j, columns, values, n) = signature.args, args
-        count = 8 * PACKED_BYTES // kinds[0].dtype.bitwidth
-        number = ir.VectorType(context.get_data_type(kinds[0].dtype), count)
-        index, flag = ir.VectorType(I32, count), ir.VectorType(ir.IntType(1), count)
-        size = kinds[0].dtype.bitwidth // 8
-
+        table = cgutils.global_constant(builder, "lanes_not_zero", ir.Constant(
+            ir.ArrayType(index, len(PATTERNS)), PATTERNS))
         entries = builder.load(_at(builder, _item(context, builder, kinds[0], row, j),
                                    number))
-        entries.align = size
-        kept = builder.fcmp_unordered("!=", entries, ir.Constant(number, None))
+        entries.align = 4
+        kept = builder.bitcast(builder.fcmp_unordered("!=", entries, ir.Constant(
+            number, None)), ir.IntType(8))
+        lanes = builder.load(builder.gep(table, [I32(0), builder.zext(kept, I32)]))
+        move = cgutils.get_or_insert_function(builder.module, ir.FunctionType(
+            number, [number, index]), "llvm.x86.avx2.permps")
         first = builder.insert_element(ir.Constant(index, ir.Undefined),
                                        builder.trunc(j, I32), I32(0))
-        places = builder.add(
-            builder.shuffle_vector(first, first, ir.Constant(index, [0] * count)),
-            ir.Constant(index, list(range(count))))
-        for kind, array, vector, name, align in (
-                (kinds[2], columns, places, f"v{count}i32", 4),
-                (kinds[3], values, entries, f"v{count}f{8 * size}", size)):
-            compress = cgutils.get_or_insert_function(
-                builder.module, ir.FunctionType(vector.type, [vector.type, flag,
-                                                              vector.type]),
-                f"llvm.experimental.vector.compress.{name}")
-            together = builder.call(compress, [vector, kept, ir.Constant(
-                vector.type, ir.Undefined)])
-            place = _item(context, builder, kind, array, n)
-            builder.store(together, _at(builder, place, vector.type)).align = align
-        bits = builder.bitcast(kept, ir.IntType(count))
-        return builder.zext(builder.ctpop(bits), I32)
-    return types.uint32(row, j, columns, values, n), codegen
+        first = builder.shuffle_vector(first, first, ir.Constant(index, [0] * PACKED))
+        for kind, array, found in ((kinds[2], columns, builder.add(first, lanes)),
+                                   (kinds[3], values, builder.call(
+                                       move, [entries, lanes]))):
+            builder.store(found, _at(builder, _item(context, builder, kind, array, n),
+                                     found.type)).align = 4
+        return builder.add(n, builder.zext(builder.ctpop(kept), n.type))
+    return types.intp(row, j, columns, values, n), codegen
 
 
 @overload(pack)
 def _compiled_pack(row, j, columns, values, n):
+    if row.dtype != types.float32 or not binding.get_host_cpu_features().get("avx2"):
+        return pack
+
     def call(row, j, columns, values, n):
         return _pack(row, np.intp(j), columns, values, np.intp(n))
     return call
