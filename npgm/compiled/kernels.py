@@ -12,15 +12,13 @@ import numpy as np
 
 from npgm.compiled.jit import compiled, specialized
 from npgm.compiled.shuffles import LANES, PACKED, pack, transpose_square
-from npgm.compiled.simd import (VECTOR_BYTES, make_dense_tile, make_sparse_tile,
-                                many_registers)
+from npgm.compiled.simd import (VECTOR_BYTES, make_dense_tile, make_sparse_tile)
 
 # A block of B, 128 rows of 8 vectors, fills the first-level cache (32 KB).
 BLOCK, WIDE = 128, 8
 
-# A tile of sums, its vectors of B and 1 factor have to fit the vector registers:
-# AVX-512 brings 32 of them, 16 is what there was before.
-TILE_ROWS, TILE_VECTORS = (8 if many_registers() else 4), 3
+# A tile of sums, its vectors of B and 1 factor fill the 16 vector registers.
+TILE_ROWS, TILE_VECTORS = 4, 3
 dense_tile = make_dense_tile(TILE_ROWS, TILE_VECTORS)
 tile = make_sparse_tile(1)     # in `_panels`; each specialization has its own
 
@@ -143,9 +141,15 @@ def dense_product(A, B, initial, out):
     """
     N, M = out.shape
     width = TILE_VECTORS * (VECTOR_BYTES // out.itemsize)
-    for j in range(0, M, width):
+    panel = np.empty((len(B), width), B.dtype)      # its rows lie far apart in B
+    for first in range(0, M, width):
+        j = min(first, M - width)
+        for k in range(len(B)):
+            row, packed = B[k, j:j + width], panel[k]
+            for c in range(np.uint32(width)):
+                packed[c] = row[c]
         for i in range(0, N, TILE_ROWS):
-            dense_tile(out, min(i, N - TILE_ROWS), min(j, M - width), initial, B, A)
+            dense_tile(out, min(i, N - TILE_ROWS), j, initial, panel, A)
 
 
 @compiled

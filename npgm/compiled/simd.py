@@ -5,7 +5,7 @@ A loop in Numba keeps a row of sums in memory and loads and stores it at every
 multiply-add. Here a tile of sums stays in vector registers until it is complete.
 """
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
@@ -13,11 +13,6 @@ from numba.extending import intrinsic, overload
 VECTOR_BYTES = 32           # AVX; LLVM splits it on narrower machines
 
 I64, I32 = ir.IntType(64), ir.IntType(32)
-
-
-def many_registers():
-    """Whether this machine has 32 vector registers."""
-    return binding.get_host_cpu_features().get("avx512vl", False)
 
 
 def lanes(dtype):
@@ -68,13 +63,14 @@ def make_dense_tile(rows, vectors):
 
         initial + sum over all k of A[i, k] * B[k]
 
-    in ascending k, as `make_sparse_tile` does. A may have any layout.
+    in ascending k, as `make_sparse_tile` does. B has just those columns, A may have
+    any layout.
     """
     def tile(out, i, j, initial, B, A):
         block, span = slice(i, i + rows), slice(j, j + vectors * lanes(out.dtype))
         out[block, span] = initial[span]
         for k in range(A.shape[1]):
-            out[block, span] += A[block, k, None] * B[k, span]
+            out[block, span] += A[block, k, None] * B[k]
 
     @intrinsic
     def emit(context, out, i, j, initial, B, A):
@@ -144,7 +140,7 @@ class _Tile:
     def add_term(self, k, sums):
         """The sums with the k-th term added to each."""
         fused = {"flags": ("contract",)}
-        row = self.address(4, self.column(k), self.args[2])
+        row = self.address(4, self.column(k), self.first_of_b())
         b = [self.load(row, v) for v in range(self.vectors)]
         added = []
         for r in range(self.rows):
@@ -154,6 +150,9 @@ class _Tile:
                 added.append(self.builder.fadd(sums[r * self.vectors + v], product,
                                                **fused))
         return added
+
+    def first_of_b(self):
+        return self.args[2]
 
     def row(self, r):
         return self.builder.add(self.args[1], I64(r))
@@ -242,6 +241,9 @@ class _SparseTile(_Tile):
 
 
 class _DenseTile(_Tile):
+    def first_of_b(self):
+        return I64(0)
+
     def terms(self):
         return I64(0), self.size(5, 1)
 
