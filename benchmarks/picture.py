@@ -45,7 +45,7 @@ def updates(ax, rows):
 
 
 def attacks(ax, rows):
-    grouped(ax, rows)
+    grouped(ax, {name.replace(", ", ",\n"): row for name, row in rows.items()})
     ax.set_title("FGSM on 10,000 images")
     ax.set_ylabel("milliseconds")
 
