@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 
-IMPORT, COLD, WARM = 0.3, 20, 3     # seconds, at most
+IMPORT, COLD, WARM = 0.1, 10, 1.2   # seconds, at most
 
 
 def run(quick=False):

@@ -20,6 +20,9 @@ def compiled(function=None, *, contract=False, reassociate=False):
     subnormals are kept; x / 0 is inf, as in NumPy. Kept on disk for the next process
     if the package owns the function; a user's own may change without any file of ours
     changing, so it is compiled anew.
+
+    Write loops where an array is assigned to a part of another: `A[i] = B[i]` has Numba
+    compile the text of an error too, and strings with it, some two seconds long.
     """
     if function is None:
         return functools.partial(compiled, contract=contract, reassociate=reassociate)
