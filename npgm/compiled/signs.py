@@ -48,16 +48,16 @@ def add_patterns(bits, W, table, out):
 def sum_patterns(W, first, sums):
     """sums (16, M): of four rows of W from the first on, those of a pattern's bits
     added, the others subtracted. A row past the end is 0."""
-    rows = min(4, W.shape[0] - first)
-    sums[0] = 0
+    rows, none = min(4, W.shape[0] - first), sums[0]
+    for j in range(none.size):
+        none[j] = 0
     for k in range(rows):
-        sums[0] -= W[first + k]
+        row = W[first + k]
+        for j in range(none.size):
+            none[j] -= row[j]
     for k in range(4):
+        row, twice = W[first + k if k < rows else 0], none.dtype.type(2 * (k < rows))
         for pattern in range(1 << k):
             known, more = sums[pattern], sums[pattern + (1 << k)]
-            if k < rows:
-                row = W[first + k]
-                for j in range(more.size):
-                    more[j] = known[j] + (row[j] + row[j])
-            else:
-                more[:] = known
+            for j in range(more.size):
+                more[j] = known[j] + twice * row[j]
