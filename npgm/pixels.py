@@ -11,7 +11,8 @@ PIECE = 2 ** 18     # numbers, about, that `pieces` makes at a time
 
 class Pixels:
     """x (N, ...) of bytes / 255 in float32 or float64. It has of an array what is
-    needed to read some rows at a time: x[rows], a new array each time."""
+    needed to read some rows at a time: x[rows], and x.take(rows, axis=0), which is
+    faster; a new array each time."""
 
     def __init__(self, values, dtype):
         self.values, self.dtype = values, np.dtype(dtype)
@@ -27,7 +28,13 @@ class Pixels:
         return Pixels(self.values.reshape(*shape), self.dtype)
 
     def __getitem__(self, rows):
-        x = self.values[rows].astype(self.dtype)
+        return self._floats(self.values[rows])
+
+    def take(self, rows, axis):
+        return self._floats(self.values.take(rows, axis))
+
+    def _floats(self, values):
+        x = values.astype(self.dtype)
         x /= self.dtype.type(255)
         return x
 

@@ -162,7 +162,7 @@ def train(net, optimizer, data, steps=100_000, batch_size=125, seed=0,
     try:
         for t in range(trainer.t + 1, steps + 1):
             rows = batch_rows(len(data.y_train), batch_size, seed, t)
-            batch = x_train[rows], y_train[rows]
+            batch = x_train.take(rows, axis=0), y_train[rows]
             history.losses[t - 1] = trainer.update(*batch).mean()
             if not (np.isfinite(history.losses[t - 1]) and (
                     t not in points or np.isfinite(net.theta).all())):

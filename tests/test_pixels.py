@@ -46,6 +46,7 @@ def test_each_byte_becomes_the_float_it_is_divided_by_255(dtype):
     for at in (slice(None), slice(3, 9), rows, 5):
         assert x[at].dtype == dtype
         np.testing.assert_array_equal(x[at], expected[at], strict=True)
+    np.testing.assert_array_equal(x.take(rows, axis=0), expected[rows], strict=True)
     assert (len(x), x.shape, x.dtype) == (64, (64, 4), np.dtype(dtype))
     assert x[:].max() == 1
 

@@ -15,7 +15,7 @@ class Npgm:
         self.trainer = npgm.Trainer(self.net, optimizer)
 
     def update(self, rows):
-        self.trainer.update(self.x_train[rows], self.data.y_train[rows])
+        self.trainer.update(self.x_train.take(rows, axis=0), self.data.y_train[rows])
 
     def loss(self):
         z = self.net.logits(self.x_train[:1000])
