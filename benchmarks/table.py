@@ -35,7 +35,9 @@ def _ms(time):
 
 
 def update(rows):
-    return [compared(f"one update, {name}", row) for name, row in rows.items()]
+    return [*(compared(f"one update, {name}", row) for name, row in rows.items()),
+            ("of what the machine could do, an Adam update", "", "",
+             rows["adam"]["roofline_fraction"], ROOFLINE)]
 
 
 def phases(rows):
@@ -59,6 +61,11 @@ def attack(rows):
         lines.append(compared(work.replace("six", "the same at six"), row))
     return lines + [("six epsilons against one, npgm", "", "", six["npgm_times_one"],
                      f"at most {six['target_times_one']}")]
+
+
+def growth(rows):
+    return [compared(f"one update, Adam, {name}" if "product" not in name else name,
+                     rows[name]) for name in GROWN if name in rows]
 
 
 def attacks(rows):
@@ -96,6 +103,9 @@ def limits(rows):
          f"at most {row['target_megabytes']} MB"))]
 
 
+ROOFLINE = 0.35         # wanted of an Adam update
+GROWN = ("batch 2000", "density 0.5", "dense product, 500 x 784 x 600")
 PARTS = {"update": update, "phases": phases, "table2": table2, "attack": attack,
+         "growth": growth,
          "attacks": attacks, "processes": processes, "start": start, "tracing": tracing,
          "limits": limits}

@@ -19,13 +19,15 @@ def one_core():
         os.sched_setaffinity(0, before)
 
 
-def interleave(candidates, repeats):
-    """{name: seconds (repeats,)} of {name: function}, one call each in turn."""
-    seconds = {name: np.empty(repeats) for name in candidates}
+def interleave(candidates, repeats, turn=0):
+    """{name: seconds (repeats,)} of {name: function}, one call each in turn. Whoever is
+    first finds the data in no cache, so each is first in its turn."""
+    seconds, names = {name: np.empty(repeats) for name in candidates}, list(candidates)
     for i in range(repeats):
-        for name, function in candidates.items():
+        first = (turn + i) % len(names)
+        for name in names[first:] + names[:first]:
             start = time.perf_counter()
-            function()
+            candidates[name]()
             seconds[name][i] = time.perf_counter() - start
     return seconds
 

@@ -26,8 +26,8 @@ def test_compare_takes_medians_and_the_fastest_other():
 def test_interleave_calls_each_in_turn():
     calls = []
     seconds = timing.interleave({"a": lambda: calls.append("a"),
-                                 "b": lambda: calls.append("b")}, 3)
-    assert calls == ["a", "b"] * 3
+                                 "b": lambda: calls.append("b")}, 3, turn=1)
+    assert calls == ["b", "a", "a", "b", "b", "a"]
     assert all(len(s) == 3 and (s >= 0).all() for s in seconds.values())
 
 
