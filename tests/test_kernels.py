@@ -14,11 +14,11 @@ from npgm.compiled import kernels
 ROOT = Path(__file__).parents[1]
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
 
-# Rows of A, columns of A, columns of B: around 64 columns and the block of 128, and
+# Rows of A, columns of A, columns of B: around 64 columns and the block of 48, and
 # widths that are no multiple of any vector.
 SHAPES = [(1, 1, 1), (1, 63, 7), (7, 64, 10), (63, 65, 16), (64, 130, 1),
           (65, 128, 128), (125, 10, 7), (125, 64, 600), (3, 784, 10), (128, 16, 130),
-          (8, 129, 65), (9, 257, 63)]
+          (8, 97, 65), (9, 49, 63), (5, 200, 400)]
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 DENSITIES = pytest.mark.parametrize("density", [0, 0.2, 1])

@@ -12,10 +12,13 @@ import numpy as np
 
 from npgm.compiled.jit import compiled, specialized
 from npgm.compiled.shuffles import LANES, PACKED, pack, transpose_square
-from npgm.compiled.simd import (VECTOR_BYTES, make_dense_tile, make_sparse_tile)
+from npgm.compiled.simd import (VECTOR_BYTES, make_dense_tile, make_sparse_tile,
+                                many_registers)
 
-# A block of B, 128 rows of 8 vectors, fills the first-level cache (32 KB).
-BLOCK, WIDE = 128, 8
+# What of B passes at a time, some blocks of rows by some vectors, has to fit the
+# first-level cache (32 KB): two by PANEL, or one by WIDE where AVX-512 has registers
+# for so many sums.
+BLOCK, PANEL, WIDE = 48, 8, 25 if many_registers() else 0
 
 # A tile of sums, its vectors of B and 1 factor fill the 16 vector registers.
 TILE_ROWS, TILE_VECTORS = 4, 3
@@ -93,27 +96,28 @@ def transpose(A, rows, transposed):
             transpose_square(A, rows, min(i, N - LANES), min(j, D - LANES), transposed)
 
 
-def _panels(sparse, B, initial, out, step):
+def _panels(sparse, B, initial, out, step, blocks):
     """A product, step columns at a time; the last panel lies over the one before it,
-    and computes the same again. A block of B stays in the first-level cache while
-    every row passes it.
+    and computes the same again. Some blocks of B stay in the first-level cache while
+    every row passes them.
     """
     starts, columns, values = sparse
-    width = out.shape[1]
+    width, last = out.shape[1], starts.shape[1] - 1
     for j in range(0, width, step):
         j = min(j, width - step)
-        for block in range(starts.shape[1] - 1):
+        for block in range(0, last, blocks):
+            end = min(block + blocks, last)
             for i in range(starts.shape[0]):
-                start, stop = starts[i, block], starts[i, block + 1]
+                start, stop = starts[i, block], starts[i, end]
                 if start < stop or block == 0:
                     tile(out, i, j, initial, B, block == 0, columns, values, start,
                          stop)
 
 
-wide_panels, narrow_panels, panel_rest = (
+wide_panels, panels, narrow_panels, panel_rest = (
     specialized(_panels, name, contract=True, tile=make_sparse_tile(vectors))
-    for name, vectors in (("wide_panels", WIDE), ("narrow_panels", 1),
-                          ("panel_rest", 0)))
+    for name, vectors in (("wide_panels", WIDE), ("panels", PANEL),
+                          ("narrow_panels", 1), ("panel_rest", 0)))
 
 
 @compiled
@@ -124,12 +128,14 @@ def product(sparse, B, initial, out):
     """
     width = out.shape[1]
     vector = VECTOR_BYTES // out.itemsize
-    if width >= WIDE * vector:
-        wide_panels(sparse, B, initial, out, WIDE * vector)
+    if WIDE and width % (WIDE * vector) == 0:
+        wide_panels(sparse, B, initial, out, WIDE * vector, 1)
+    elif width >= PANEL * vector:
+        panels(sparse, B, initial, out, PANEL * vector, 2)
     elif width >= vector:
-        narrow_panels(sparse, B, initial, out, vector)
+        narrow_panels(sparse, B, initial, out, vector, 2)
     else:
-        panel_rest(sparse, B, initial, out, width)
+        panel_rest(sparse, B, initial, out, width, 2)
 
 
 @compiled(contract=True)

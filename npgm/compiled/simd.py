@@ -5,7 +5,7 @@ A loop in Numba keeps a row of sums in memory and loads and stores it at every
 multiply-add. Here a tile of sums stays in vector registers until it is complete.
 """
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
@@ -13,6 +13,11 @@ from numba.extending import intrinsic, overload
 VECTOR_BYTES = 32           # AVX; LLVM splits it on narrower machines
 
 I64, I32 = ir.IntType(64), ir.IntType(32)
+
+
+def many_registers():
+    """Whether this machine has 32 vector registers, twice as many as before AVX-512."""
+    return binding.get_host_cpu_features().get("avx512vl", False)
 
 
 def lanes(dtype):
