@@ -89,7 +89,8 @@ def transpose(A, rows, transposed):
     D, N = transposed.shape
     if min(D, N) < LANES:
         for i in range(N):
-            transposed[:, i] = A[rows[i]]
+            for j in range(D):
+                transposed[j, i] = A[rows[i], j]
         return
     for j in range(0, D, LANES):
         for i in range(0, N, LANES):
@@ -183,7 +184,8 @@ def kept_rows(A):
     for i in range(len(A)):
         if np.any(A[i]):
             kept[n] = i
-            A[n] = A[i]
+            for j in range(A.shape[1]):     # `A[n] = A[i]` compiles for two seconds
+                A[n, j] = A[i, j]
             n += 1
     return kept[:n]
 

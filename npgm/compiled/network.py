@@ -50,12 +50,9 @@ def forward(layers, scratch, first):
 
 
 @compiled
-def through_weights(layer, scratch, dZ, dH, fresh):
-    """dH = dZ W^T, the gradient of a layer's input. fresh: whether W was not transposed
-    before."""
-    if fresh:
-        transpose(layer.W, scratch.all[:len(layer.W)], layer.W_transposed)
-    multiply(dZ, scratch.room, layer.W_transposed, scratch.zeros, dH)
+def transpose_weights(layer, scratch):
+    """W^T, which the gradient of the layer's input, dZ W^T, is made with."""
+    transpose(layer.W, scratch.all[:len(layer.W)], layer.W_transposed)
 
 
 @compiled
@@ -73,18 +70,22 @@ def backward(layers, scratch):
         sum_rows(dZ, layer.db)
         if i > 0:
             dH = layers[i - 1].dZ[:N]
-            through_weights(layer, scratch, dZ, dH, True)
+            transpose_weights(layer, scratch)
+            multiply(dZ, scratch.room, layer.W_transposed, scratch.zeros, dH)
             relu_backward(dH, layer.H, live)
 
 
 @compiled
 def backward_to_x(layers, scratch, dX, fresh):
-    """dX from the last layer's dZ. Twin: `network.backward_to_x`."""
-    for i in range(len(layers) - 1, 0, -1):
-        dH = layers[i - 1].dZ
-        through_weights(layers[i], scratch, layers[i].dZ, dH, fresh)
-        relu_backward(dH, layers[i].H, scratch.all[:len(dH)])
-    through_weights(layers[0], scratch, layers[0].dZ, dX, fresh)
+    """dX from the last layer's dZ. fresh: whether W^T has to be made. Twin:
+    `network.backward_to_x`."""
+    for i in range(len(layers) - 1, -1, -1):
+        layer, dH = layers[i], layers[i - 1].dZ if i > 0 else dX
+        if fresh:
+            transpose_weights(layer, scratch)
+        multiply(layer.dZ, scratch.room, layer.W_transposed, scratch.zeros, dH)
+        if i > 0:
+            relu_backward(dH, layer.H, scratch.all[:len(dH)])
 
 
 def _plain(x):
