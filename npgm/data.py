@@ -101,7 +101,8 @@ class Dataset:
 def images_of(data, name):
     """data.x_train, or another by its name, for who looks at some rows at a time:
     Pixels of a Dataset that holds such; None if data has none."""
-    return vars(data)[name] if isinstance(data, Dataset) else getattr(data, name, None)
+    held = vars(data).get(name) if isinstance(data, Dataset) else None
+    return held if isinstance(held, Pixels) else getattr(data, name, None)
 
 
 def _checksum(arrays, shape=None):

@@ -184,7 +184,8 @@ class MLP:
     def compiled(self, fixed=False):
         """The compiled twin of this network, which has its logits, vjp and
         mean_gradient, faster (npgm.compiled.CompiledMLP); faster still if theta is
-        fixed for as long as the twin is used (npgm.compiled.FixedMLP).
+        fixed for as long as the twin is used, and what read-only examples are a view of
+        is too (npgm.compiled.FixedMLP).
 
         Itself where there is none to be trusted: Numba's JIT is off; `forward` or
         `backward` were edited, or are a subclass's; theta is not finite, which
@@ -282,13 +283,14 @@ def layer_views(sizes, theta):
     return tuple(layers)
 
 
-def aligned_zeros(count, dtype):
-    """A flat array of zeros that begins at a cache line (64 bytes), so that the
-    kernels' vectors do not straddle two."""
+def aligned_zeros(shape, dtype):
+    """Zeros of a shape, or of a count, that begin at a cache line (64 bytes), so that
+    the kernels' vectors do not straddle two."""
     dtype = np.dtype(dtype)
-    raw = np.zeros(count * dtype.itemsize + 64, np.uint8)
+    size = int(np.prod(shape)) * dtype.itemsize
+    raw = np.zeros(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
-    return raw[start:start + count * dtype.itemsize].view(dtype)
+    return raw[start:start + size].view(dtype).reshape(shape)
 
 
 def _truncated_normal(rng, shape):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from test_kernels import DTYPES, TOLERANCE, assert_near, draw
 
-from npgm.compiled import CompiledMLP
+from npgm.compiled import CompiledMLP, FixedMLP
 from npgm.errors import InputError
 from npgm.losses import cross_entropy, log_odds
 from npgm.network import MLP
@@ -94,6 +94,20 @@ def test_gradient_of_any_loss(sizes, loss, dtype):
     net, x = network(sizes, dtype), np.abs(draw(63, sizes[0], dtype, 0.3))
     y = np.random.default_rng(0).integers(0, sizes[-1], 63)
     assert_gradient(CompiledMLP(net), x, y, 10 * TOLERANCE[dtype], loss)
+
+
+@DTYPES
+@pytest.mark.parametrize("kind", [CompiledMLP, FixedMLP])
+def test_input_gradients_after_other_calls(kind, dtype):
+    """Of fewer and of more examples, which take new memory."""
+    net, x = network((65, 20, 3), dtype), np.abs(draw(9, 65, dtype, 0.3))
+    model, dz, more = kind(net), draw(9, 3, dtype), draw(40, 65, dtype)
+    z, vjp = model.linearize(x)
+    for call in (lambda: model.logits(x[:3]), lambda: model.logits(more),
+                 lambda: model.vjp(more[:20], draw(20, 3, dtype)),
+                 lambda: model.mean_gradient(more, np.zeros(40, np.int64))):
+        call()
+        assert_near(vjp(dz), net.vjp(x, dz), 10 * TOLERANCE[dtype])
 
 
 def test_what_a_loss_returns_stays_as_it_is():

@@ -84,6 +84,8 @@ def test_uncertainty_depends_on_seed_and_place_alone(dtype):
     assert sigma.tobytes() == uncertainty(net.layers, x, 4, 0.3, seed=5).tobytes()
     np.testing.assert_array_equal(sigma[:500],
                                   uncertainty(net.layers, x[:500], 4, 0.3, seed=5))
+    few = uncertainty(net.layers, x[:7], 4, 0.3, seed=5)
+    np.testing.assert_allclose(sigma[:7], few, 1e-5)
     assert (sigma != uncertainty(net.layers, x, 4, 0.3, seed=6)).all()
     same = uncertainty(net.layers, np.repeat(x[:1], 1300, axis=0), 4, 0.3, seed=5)
     assert (same[1:] != same[:-1]).mean() > 0.9     # each image has its own draws

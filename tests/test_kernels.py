@@ -84,6 +84,37 @@ def test_transpose_of_some_rows(shape, dtype):
 
 
 @DTYPES
+def test_whatever_the_layout(dtype):
+    A = draw(40, 50, dtype, 0.4)
+    for B in (np.asfortranarray(A), A[:, ::2], A[::-1]):
+        np.testing.assert_array_equal(dense(sparse(B), B.shape[1]), B)
+        transposed = np.full(B.T.shape, np.nan, dtype)
+        kernels.transpose(B, np.arange(len(B)), transposed)
+        np.testing.assert_array_equal(transposed, B.T)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variable, value", [
+    ("NUMBA_CPU_NAME", "generic"), ("NUMBA_CPU_FEATURES", "-avx2"),
+    ("NUMBA_ENABLE_AVX", "0")])
+def test_for_other_processors(variable, value, tmp_path):
+    """Compiled without some of what this machine has."""
+    program = """
+import numpy as np
+from npgm import MLP
+net, rng = MLP.initialize(), np.random.default_rng(0)
+x = rng.random((30, 784), np.float32) * (rng.random((30, 784)) < 0.2)
+y = rng.integers(0, 10, 30)
+found, expected = net.compiled().mean_gradient(x, y)[1], net.mean_gradient(x, y)[1]
+assert np.linalg.norm(found - expected) < 1e-5 * np.linalg.norm(expected)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, variable: value, "NUMBA_CACHE_DIR": str(tmp_path)})
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@DTYPES
 @MATRICES
 def test_kept_rows(shape, dtype):
     A = draw(*shape[:2], dtype)

@@ -66,6 +66,18 @@ def test_the_way_along_a_line_is_asked_for_where_it_pays(attack, epsilons, asked
     assert len(calls) == asked
 
 
+@pytest.mark.parametrize("kind", [FGSM, RandomSign])
+def test_a_clip_holds_though_some_examples_meet_none(kind):
+    """Every eighth is grey, the others black or white."""
+    attack, net, (x, y) = kind(clip=(0, 1)), network(), examples(64)
+    x = (x > 0.5).astype(x.dtype)
+    x[::8] = 0.5
+    found = attack.sweep(net, x, y, (0.1, 0.3))
+    expected = [replace(attack, epsilon=e)(net, x, y).success
+                for e in (0.1, 0.3)]
+    np.testing.assert_array_equal(found.success, expected)
+
+
 @dataclass(frozen=True)
 class Squared(FGSM):
     def move(self, x, dx, epsilon):

@@ -11,8 +11,8 @@ from npgm.network import aligned_zeros
 
 
 class Seen(NamedTuple):
-    """Examples x (N, D) that may not be written to, what layer 1 made of them before
-    its ReLU, start (N, m), and their logits z (N, C)."""
+    """Examples x (N, D) that nobody writes to, nor to what they are a view of; what
+    layer 1 made of them before its ReLU, start (N, m); and their logits z (N, C)."""
 
     x: np.ndarray
     start: np.ndarray
@@ -29,10 +29,6 @@ def relu_on_line(start, slope, epsilon, Z):
         out[k] = zero if z <= 0 else z
 
 
-def aligned(shape, dtype):
-    return aligned_zeros(shape[0] * shape[1], dtype).reshape(shape)
-
-
 class FixedMLP(CompiledMLP):
     """A CompiledMLP for as long as theta does not change: nothing is computed twice.
 
@@ -43,7 +39,7 @@ class FixedMLP(CompiledMLP):
 
     def __init__(self, net):
         super().__init__(net)
-        self._seen = self._transposed = None
+        self._seen = None
 
     def logits(self, x):
         """As `MLP.logits`; known, of rows that stand where they stood."""
@@ -57,16 +53,6 @@ class FixedMLP(CompiledMLP):
         if moved.any():
             z[moved] = self._forward(x[moved])
         return z
-
-    def linearize(self, x):
-        """As `CompiledMLP.linearize`."""
-        z = self._forward(self.net.check_x(x))
-
-        def vjp(dz):
-            W = self._memory[0][0].W_transposed
-            dx, self._transposed = self._dx(x, z, dz, W is not self._transposed), W
-            return dx
-        return z, vjp
 
     def logits_on_line(self, x, s):
         """As `MLP.logits_on_line`, but the function holds until other examples are
@@ -97,20 +83,23 @@ class FixedMLP(CompiledMLP):
         signs, W = (np.abs(s) == 1).all(axis=1), self.net.layers[0][0]
         if signs.all():
             return sign_product(s, W)
-        slope, rest = aligned((len(s), W.shape[1]), W.dtype), s[~signs]
+        slope, rest = aligned_zeros((len(s), W.shape[1]), W.dtype), s[~signs]
         slope[signs] = sign_product(s[signs], W)
         (first, *_), scratch = self._layers(rest)
         multiply(first.H, scratch.room, W, scratch.zeros, first.Z)
         slope[~signs] = first.Z
         return slope
 
+    def _forget(self):
+        """Nothing: theta is what it was."""
+
     def _forward(self, x):
-        """z (N, C), the hidden layers left in the memory; Seen, if x may be kept."""
+        """As `CompiledMLP._forward`; Seen, if x may be kept."""
         layers, scratch = self._layers(x)
         if x.flags.writeable:
             forward(layers, scratch, 0)
             return layers[-1].Z.copy()
-        (first, *others), start = layers, aligned(layers[0].Z.shape, x.dtype)
+        (first, *others), start = layers, aligned_zeros(layers[0].Z.shape, x.dtype)
         multiply(first.H, scratch.room, first.W, first.b, start)
         if others:
             np.maximum(start, 0, out=first.Z)

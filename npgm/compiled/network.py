@@ -35,7 +35,7 @@ class Scratch(NamedTuple):
     room: tuple                 # for sparse rows, see kernels.room
     H_transposed: np.ndarray    # flat, as large as the largest H
     zeros: np.ndarray           # as many as the widest layer has units
-    all: np.ndarray             # 0, 1, 2, ... below N and below any layer's width
+    upwards: np.ndarray           # 0, 1, 2, ... below N and below any layer's width
 
 
 @compiled
@@ -52,7 +52,7 @@ def forward(layers, scratch, first):
 @compiled
 def transpose_weights(layer, scratch):
     """W^T, which the gradient of the layer's input, dZ W^T, is made with."""
-    transpose(layer.W, scratch.all[:len(layer.W)], layer.W_transposed)
+    transpose(layer.W, scratch.upwards[:len(layer.W)], layer.W_transposed)
 
 
 @compiled
@@ -85,7 +85,7 @@ def backward_to_x(layers, scratch, dX, fresh):
             transpose_weights(layer, scratch)
         multiply(layer.dZ, scratch.room, layer.W_transposed, scratch.zeros, dH)
         if i > 0:
-            relu_backward(dH, layer.H, scratch.all[:len(dH)])
+            relu_backward(dH, layer.H, scratch.upwards[:len(dH)])
 
 
 def _plain(x):
@@ -106,7 +106,8 @@ class CompiledMLP:
         """net: an MLP, whose theta is read at every call."""
         self.net = net
         self._dtheta = aligned_zeros(net.theta.size, net.dtype)
-        self._memory = None
+        self._memory = self._transposed = None
+        self._calls = 0
 
     def compiled(self):
         """Itself: there is nothing faster."""
@@ -136,19 +137,23 @@ class CompiledMLP:
 
     def logits(self, x):
         """As `MLP.logits`."""
-        layers, scratch = self._layers(self.net.check_x(x))
-        forward(layers, scratch, 0)
-        return layers[-1].Z.copy()
+        return self._forward(self.net.check_x(x))
 
     def linearize(self, x):
-        """As `MLP.linearize`, but the function holds only until the next call of
-        any other method, or until theta changes: of few examples its time is that of
-        transposing W, which is done once."""
-        z, fresh = self.logits(x), True
+        """As `MLP.linearize`, but the function holds only until theta changes; after a
+        call of any other method it makes the forward pass again. Of few examples its
+        time is that of transposing W, which is done once."""
+        self._forget()
+        z = self._forward(self.net.check_x(x))
+        calls = self._calls
 
         def vjp(dz):
-            nonlocal fresh
-            dx, fresh = self._dx(x, z, dz, fresh), False
+            nonlocal calls
+            self.net.check_dz(dz, z)
+            if self._calls != calls:
+                self._forget()
+                self._forward(x)
+            dx, calls = self._dx(x, dz), self._calls
             return dx
         return z, vjp
 
@@ -174,17 +179,28 @@ class CompiledMLP:
             return layers[-1].Z.copy()
         return logits
 
-    def _dx(self, x, z, dz, fresh):
-        """J(x)^T dz after the forward pass of x, which gave z."""
-        self.net.check_dz(dz, z)
+    def _forward(self, x):
+        """z (N, C) of x, the hidden layers left in the memory."""
+        layers, scratch = self._layers(x)
+        forward(layers, scratch, 0)
+        return layers[-1].Z.copy()
+
+    def _forget(self):
+        """What was made of theta: it may have changed since."""
+        self._transposed = None
+
+    def _dx(self, x, dz):
+        """J(x)^T dz after the forward pass of x."""
         layers, scratch = self._layers(x)
         layers[-1].dZ[:] = dz
-        dx = np.empty_like(x, order="C")
-        backward_to_x(layers, scratch, dx, fresh)
+        dx, W_transposed = np.empty_like(x, order="C"), layers[0].W_transposed
+        backward_to_x(layers, scratch, dx, W_transposed is not self._transposed)
+        self._transposed = W_transposed
         return dx
 
     def _layers(self, x):
         """Memory for the most examples so far; its first rows, for those of x."""
+        self._calls += 1
         N = len(x)
         if self._memory is None or N > len(self._memory[0][0].Z):
             self._memory = self._new_memory(N)
@@ -197,8 +213,8 @@ class CompiledMLP:
     def _new_memory(self, N):
         net = self.net
 
-        def dense(rows, columns):
-            return aligned_zeros(rows * columns, net.dtype).reshape(rows, columns)
+        def dense(*shape):
+            return aligned_zeros(shape, net.dtype)
 
         layers, H = [], dense(0, 0)     # layer 0's is x, put there at every call
         gradients = layer_views(net.sizes, self._dtheta)
@@ -210,5 +226,5 @@ class CompiledMLP:
         widest = max(net.sizes)
         shapes = [shape for n in net.sizes for shape in ((N, n), (n, N))]
         return tuple(layers), Scratch(
-            room=room(shapes, net.dtype), H_transposed=dense(1, N * widest)[0],
-            zeros=np.zeros(widest, net.dtype), all=np.arange(max(N, widest)))
+            room=room(shapes, net.dtype), H_transposed=dense(N * widest),
+            zeros=np.zeros(widest, net.dtype), upwards=np.arange(max(N, widest)))

@@ -1,10 +1,12 @@
 """Two ways to put the numbers of a vector elsewhere, in LLVM's vector types: compilers
 do not find them by themselves."""
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
+
+from npgm.compiled.simd import has
 
 I32 = ir.IntType(32)
 PACKED = LANES = 8  # at a time; a square of the transpose has as many rows and columns
@@ -18,8 +20,8 @@ EXCHANGES = (((0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15), 1),
 ORDER = (0, 2, 1, 3, 4, 6, 5, 7)        # the column that each vector is then
 
 # For each pattern of eight bits, which of them are set, and then any.
-PATTERNS = [sorted(range(PACKED), key=lambda lane: not pattern >> lane & 1)
-            for pattern in range(2 ** PACKED)]
+LANES_NOT_ZERO = [sorted(range(PACKED), key=lambda lane: not pattern >> lane & 1)
+                  for pattern in range(2 ** PACKED)]
 
 
 def pack(row, j, columns, values, n):
@@ -56,7 +58,7 @@ def _pack(context, row, j, columns, values, n):
     def codegen(context, builder, signature, args):
         kinds, (row, j, columns, values, n) = signature.args, args
         table = cgutils.global_constant(builder, "lanes_not_zero", ir.Constant(
-            ir.ArrayType(index, len(PATTERNS)), PATTERNS))
+            ir.ArrayType(index, len(LANES_NOT_ZERO)), LANES_NOT_ZERO))
         entries = builder.load(_at(builder, _item(context, builder, kinds[0], row, j),
                                    number))
         entries.align = 4
@@ -79,7 +81,7 @@ def _pack(context, row, j, columns, values, n):
 
 @overload(pack)
 def _compiled_pack(row, j, columns, values, n):
-    if row.dtype != types.float32 or not binding.get_host_cpu_features().get("avx2"):
+    if row.dtype != types.float32 or row.layout != "C" or not has("avx2"):
         return pack
 
     def call(row, j, columns, values, n):
@@ -120,6 +122,9 @@ def _transpose_square(context, A, rows, i, j, out):
 
 @overload(transpose_square)
 def _compiled_transpose_square(A, rows, i, j, out):
+    if A.layout != "C" or out.layout != "C":
+        return transpose_square
+
     def call(A, rows, i, j, out):
         _transpose_square(A, rows, np.intp(i), np.intp(j), out)
     return call

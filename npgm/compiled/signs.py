@@ -19,9 +19,9 @@ def sign_product(s, W):
     bits = np.packbits(s > 0, axis=1, bitorder="little")
     bits = np.pad(bits, ((0, 0), (0, -bits.shape[1] % BYTES)))
     N, M = len(s), W.shape[1]
-    out = aligned_zeros(N * M, W.dtype).reshape(N, M)
-    table = aligned_zeros(2 * BYTES * PATTERNS * M, W.dtype)
-    add_patterns(bits, W, table.reshape(2 * BYTES, PATTERNS, M), out)
+    out = aligned_zeros((N, M), W.dtype)
+    table = aligned_zeros((2 * BYTES, PATTERNS, M), W.dtype)
+    add_patterns(bits, W, table, out)
     return out
 
 

@@ -5,9 +5,10 @@ A loop in Numba keeps a row of sums in memory and loads and stores it at every
 multiply-add. Here a tile of sums stays in vector registers until it is complete.
 """
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
 VECTOR_BYTES = 32           # AVX; LLVM splits it on narrower machines
@@ -15,9 +16,11 @@ VECTOR_BYTES = 32           # AVX; LLVM splits it on narrower machines
 I64, I32 = ir.IntType(64), ir.IntType(32)
 
 
-def many_registers():
-    """Whether this machine has 32 vector registers, twice as many as before AVX-512."""
-    return binding.get_host_cpu_features().get("avx512vl", False)
+def has(feature):
+    """Whether the processor that is compiled for, this one unless Numba is told
+    otherwise, has a feature by LLVM's name, "avx2"."""
+    features = cpu_target.target_context.codegen().magic_tuple()[2]
+    return f"+{feature}" in features.split(",")
 
 
 def lanes(dtype):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from npgm import checks
+from npgm.data import images_of
 from npgm.defences.distillation import check_loss
 from npgm.errors import InputError
 from npgm.losses import cross_entropy, mistakes, soft_cross_entropy, softmax
@@ -27,9 +28,11 @@ def uncertainty(layers, x, passes, dropout, seed):
     for start in range(0, len(x), BLOCK):
         rng = np.random.default_rng([seed, start, STREAM])
         h = relu(forward(layers[:1], x[start:start + BLOCK])[-1])
+        N = len(h)
+        h = np.pad(h, ((0, BLOCK - N), (0, 0)))     # as many draws for any N
         z = np.array([dropped(layers[1:], h, dropout, rng) for _ in range(passes)])
-        sigma[start:start + BLOCK] = ((z - z.mean(axis=0)) ** 2).sum(axis=2).mean(
-            axis=0)
+        spread = ((z - z.mean(axis=0)) ** 2).sum(axis=2).mean(axis=0)
+        sigma[start:start + N] = spread[:N]
     return sigma
 
 
@@ -113,7 +116,8 @@ class ExtendedDistillation:
         """What `npgm.train` asks for before the first update, as Distillation's: draws
         are those of the run's seed. Raises InputError if the network will not do."""
         check_loss(loss)
-        x, y, outputs = teach.data.x_train, teach.data.y_train, teach.net.sizes[-1]
+        x, y = images_of(teach.data, "x_train"), teach.data.y_train
+        outputs = teach.net.sizes[-1]
         if y.max() > outputs - 2:
             raise InputError(f"labels go to {y.max()} and the network has {outputs} "
                              "outputs: extended_distillation needs one more, for "

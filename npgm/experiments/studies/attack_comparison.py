@@ -3,6 +3,7 @@ masking, and by what."""
 import numpy as np
 
 from npgm import attacks, defences, plots
+from npgm.data import images_of
 from npgm.experiments import protocol
 from npgm.experiments.experiment import Experiment, Setting
 from npgm.experiments.measures import Quantity, some
@@ -40,7 +41,7 @@ def together(networks, data):
     transfer = {name: attacks.transfer_matrix(attack, networks, x, y)
                 for name, attack in MOVED.items()}
     shifts = [attacks.UniversalPerturbation(protocol.EPSILON).fit(
-        net, data.x_train[:FEW]) for net in networks]
+        net, images_of(data, "x_train")[:FEW]) for net in networks]
     transfer[UNIVERSAL] = np.array([[shift(net, x, y).success.mean()
                                      for net in networks] for shift in shifts])
     natural = np.array([np.mean(net.logits(x).argmax(axis=1) != y) for net in networks])
