@@ -66,7 +66,8 @@ def test_every_mean_and_deviation_was_measured():
                  if (ROOT / "figures" / "data" / f"{name}.json").exists()]
     found = [(EXPERIMENTS[name], stored(name)) for name in committed]
     found += [(outcome.experiment, outcome.rows) for outcome in map(
-        notebook.load, (ROOT / "figures" / "fashion").glob("*.json"))]
+        notebook.load, [*(ROOT / "figures" / "fashion").glob("*.json"),
+                        *(ROOT / "figures" / "sweeps").glob("*.json")])]
     measured = {text(row[quantity.name], digits) for experiment, rows in found
                 for row in rows for quantity in experiment.quantities
                 for digits in (0, 1, 2)}
