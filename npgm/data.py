@@ -235,7 +235,7 @@ def _of_archive(path, dtype):
     except InputError as error:
         raise DataError(f"{path}: {error}") from error
     default = _default_shape(stored["x_train"])
-    vars(data)["checksum"] = _checksum(
+    vars(data)["checksum"] = _checksum(     # `replace` would make floats of the bytes
         stored, data.shape if data.shape != default else None)
     return data
 

@@ -16,7 +16,7 @@ CHUNK = 2 ** 20             # bytes read at a time
 
 
 def read_idx(path, dimensions):
-    """(bytes of the whole file, its values as a read-only uint8 array).
+    """(the whole file as a bytearray, its values as a read-only uint8 view).
 
     Reads gzip or plain, in pieces, and never more than the header promises:
     a lying header costs no memory. Raises DataError.

@@ -15,7 +15,8 @@ PATTERNS, BYTES = 16, 4     # of four signs; of the signs that are added at a ti
 
 def sign_product(s, W):
     """s @ W for s (N, D) of -1 and 1 alone. Sums are taken in another order than in
-    `kernels.product`, of fewer terms; a row's do not depend on the others."""
+    `kernels.product`, of fewer terms; a row's do not depend on the others. |W| has to
+    be below half of the largest float."""
     bits = np.packbits(s > 0, axis=1, bitorder="little")
     bits = np.pad(bits, ((0, 0), (0, -bits.shape[1] % BYTES)))
     N, M = len(s), W.shape[1]

@@ -22,7 +22,8 @@ def uncertainty(layers, x, passes, dropout, seed):
         sigma(x) = mean_m sum_j (z_j^m(x) - mean_m z_j^m(x))^2
 
     layers: ((W1, b1), ...) as MLP.layers, at least two. Draws depend on the seed and on
-    where an image stands, not on the other images.
+    where an image stands, not on the other images; products are NumPy's, whose rounding
+    may depend on how many threads its BLAS has (the experiments give it one).
     """
     sigma = np.empty(len(x), x.dtype)
     for start in range(0, len(x), BLOCK):
