@@ -15,8 +15,8 @@ from npgm.errors import NpgmError
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
            "NUMBA_NUM_THREADS")
-NAMES = ("update", "attack", "attacks", "growth", "phases", "processes", "start",
-         "table2", "tracing", "limits", "diagnosis", "pytorch", "scaling")
+NAMES = ("update", "kernels", "attack", "attacks", "growth", "phases", "processes",
+         "start", "table2", "tracing", "limits", "diagnosis", "pytorch", "scaling")
 RESULTS = Path(__file__).parent / "results"
 
 
