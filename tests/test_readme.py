@@ -90,6 +90,13 @@ def test_every_experiment_with_committed_results_is_listed():
     assert listed <= set(EXPERIMENTS) | {"claims", "report", "all"}
 
 
+def test_the_speed_table_is_the_measured_one():
+    measured = (ROOT / "benchmarks" / "results" / "speed.md").read_text()
+    _, said = README.split("| work | npgm | the fastest other | ratio |\n")
+    said = said.split("\n\n")[0].splitlines()[1:]
+    assert len(said) > 5 and all(f"{line} " in measured for line in said)
+
+
 def test_the_fields_table_is_the_measured_one():
     measured = (ROOT / "benchmarks" / "results" / "diagnosis.md").read_text()
     said = [line for line in README.splitlines() if re.match(
