@@ -95,8 +95,7 @@ def test_whatever_the_layout(dtype):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variable, value", [
-    ("NUMBA_CPU_NAME", "generic"), ("NUMBA_CPU_FEATURES", "-avx2"),
-    ("NUMBA_ENABLE_AVX", "0")])
+    ("NUMBA_CPU_NAME", "generic"), ("NUMBA_CPU_FEATURES", "-avx2")])
 def test_for_other_processors(variable, value, tmp_path):
     """Compiled without some of what this machine has."""
     program = """
