@@ -3,7 +3,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from npgm.compiled.jit import compiled
 from npgm.compiled.kernels import multiply
 from npgm.compiled.network import CompiledMLP, forward
 from npgm.compiled.signs import sign_product
@@ -17,16 +16,6 @@ class Seen(NamedTuple):
     x: np.ndarray
     start: np.ndarray
     z: np.ndarray
-
-
-@compiled
-def relu_on_line(start, slope, epsilon, Z):
-    """Z = max(0, start + epsilon * slope). Twin: `network.MLP.logits_on_line`."""
-    a, b, out = start.reshape(-1), slope.reshape(-1), Z.reshape(-1)
-    zero = out.dtype.type(0)
-    for k in range(out.size):
-        z = a[k] + epsilon * b[k]
-        out[k] = zero if z <= 0 else z
 
 
 class FixedMLP(CompiledMLP):
@@ -65,16 +54,11 @@ class FixedMLP(CompiledMLP):
         moving = s.any(axis=1)
         if not moving.all():
             start, s = start[moving], s[moving]
-        slope, (layers, scratch) = self._slope(s), self._layers(s)
+        along = self._along(start, self._slope(s), s)
 
         def logits(epsilon):
-            moved, epsilon = z.copy(), z.dtype.type(epsilon)
-            if len(layers) > 1:
-                relu_on_line(start, slope, epsilon, layers[0].Z)
-                forward(layers, scratch, 1)
-                moved[moving] = layers[-1].Z
-            else:
-                moved[moving] = start + epsilon * slope
+            moved = z.copy()
+            moved[moving] = along(epsilon)
             return moved
         return logits
 

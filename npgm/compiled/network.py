@@ -12,7 +12,8 @@ from npgm import losses
 from npgm.compiled import twins
 from npgm.compiled.jit import compiled
 from npgm.compiled.kernels import (cross_entropy, kept_rows, multiply, relu,
-                                   relu_backward, room, sum_rows, transpose)
+                                   relu_backward, relu_on_line, room, sum_rows,
+                                   transpose)
 from npgm.network import aligned_zeros, layer_views
 
 
@@ -35,7 +36,7 @@ class Scratch(NamedTuple):
     room: tuple                 # for sparse rows, see kernels.room
     H_transposed: np.ndarray    # flat, as large as the largest H
     zeros: np.ndarray           # as many as the widest layer has units
-    upwards: np.ndarray           # 0, 1, 2, ... below N and below any layer's width
+    upwards: np.ndarray         # 0, 1, 2, ... below N and below any layer's width
 
 
 @compiled
@@ -168,14 +169,19 @@ class CompiledMLP:
         start, slope = (np.empty_like(layers[0].Z) for _ in range(2))
         multiply(layers[0].H, scratch.room, layers[0].W, layers[0].b, start)
         multiply(_plain(s), scratch.room, layers[0].W, scratch.zeros, slope)
+        return self._along(start, slope, x)
+
+    def _along(self, start, slope, x):
+        """The function epsilon -> logits, where layer 1 before its ReLU is start +
+        epsilon * slope, (N, m) each. x: as many examples, whatever they are."""
+        layers, scratch = self._layers(x)
 
         def logits(epsilon):
-            Z = layers[0].Z
-            np.multiply(slope, Z.dtype.type(epsilon), out=Z)
-            np.add(start, Z, out=Z)
-            if len(layers) > 1:
-                relu(Z)
-                forward(layers, scratch, 1)
+            epsilon = start.dtype.type(epsilon)
+            if len(layers) == 1:
+                return start + epsilon * slope
+            relu_on_line(start, slope, epsilon, layers[0].Z)
+            forward(layers, scratch, 1)
             return layers[-1].Z.copy()
         return logits
 

@@ -12,8 +12,8 @@ I32 = ir.IntType(32)
 PACKED = LANES = 8  # at a time; a square of the transpose has as many rows and columns
 
 # Which lanes of two vectors, 0 to 7 and 8 to 15, make the lower and the upper one of
-# each exchange: three rounds of them transpose eight vectors. Second of a pair: how
-# far apart the two are.
+# each exchange, and how far apart the two are: three rounds of them transpose eight
+# vectors.
 EXCHANGES = (((0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15), 1),
              ((0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15), 2),
              ((0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15), 4))
